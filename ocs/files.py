@@ -1,0 +1,164 @@
+"""Files that people write: YAML into validated models, every mistake at once, each with file, line and field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+VOLUME_UNITS = {
+    "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+    "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
+}  # fmt: skip
+DURATION_UNITS = {
+    "s": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600, "day": 86_400, "week": 604_800,
+}  # fmt: skip
+
+
+def _quantity(text: object, units: dict[str, int], expected: str) -> int:
+    if isinstance(text, int) and not isinstance(text, bool):
+        if text < 0:
+            raise ValueError(f"expected {expected}")
+        return text
+    number, _, unit = str(text).strip().partition(" ")
+    factor = units.get(unit) or units.get(unit.removesuffix("s"))
+    try:
+        amount = Decimal(number) * (factor or 0)
+    except InvalidOperation:
+        factor = None
+    if not factor or amount < 0 or amount != amount.to_integral_value():
+        raise ValueError(f"expected {expected}")
+    return int(amount)
+
+
+def _volume(text: object) -> int:
+    return _quantity(text, VOLUME_UNITS, "a volume such as '50 MB' (10^6), '4 MiB' (2^20) or whole octets")
+
+
+def _duration(text: object) -> int:
+    return _quantity(text, DURATION_UNITS, "a duration such as '28 days', '1 h', '90 s' or whole seconds")
+
+
+Volume = Annotated[int, BeforeValidator(_volume)]
+"""Octets, written as `50 MB` (10^6), `4 MiB` (2^20) or a whole number of octets."""
+Duration = Annotated[int, BeforeValidator(_duration)]
+"""Seconds, written as `28 days`, `1 h`, `90 s` or a whole number of seconds."""
+
+
+def _money(value: object) -> object:
+    return Decimal(str(value)) if isinstance(value, float) else value
+
+
+Money = Annotated[Decimal, BeforeValidator(_money), PlainSerializer(str, when_used="json")]
+"""A price in units of the currency, exact."""
+
+
+class FileModel(BaseModel):
+    """Base of every model read from a file: unknown fields are refused, values never change after load."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing wrong with a file."""
+
+    file: str
+    line: int | None
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{where}: {self.field + ': ' if self.field else ''}{self.message}"
+
+
+class FileError(Exception):
+    """A file that cannot be used: all its mistakes."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        super().__init__("\n".join(map(str, mistakes)))
+        self.mistakes = mistakes
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def read_yaml(path: Path) -> Any:
+    """The YAML tree of a file, with line marks.
+
+    Raises:
+        FileError: unreadable file, or not YAML 1.2.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise FileError([Mistake(str(path), None, "", f"cannot be read: {reason}")]) from None
+    try:
+        return YAML(typ="rt").load(text)
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise FileError([Mistake(str(path), line, "", f"not valid YAML: {error.problem}")]) from None
+    except YAMLError as error:
+        raise FileError([Mistake(str(path), None, "", f"not valid YAML: {error}")]) from None
+
+
+def line_of(tree: Any, location: tuple[int | str, ...]) -> int | None:
+    """The line (from 1) of the deepest known part of `location` in a tree from `read_yaml`."""
+    line: int | None = None
+    for key in location:
+        if isinstance(tree, CommentedMap) and key in tree:
+            line = tree.lc.key(key)[0] + 1
+        elif isinstance(tree, CommentedSeq) and isinstance(key, int) and key < len(tree):
+            line = tree.lc.item(key)[0] + 1
+        else:
+            continue  # union tags and the like that pydantic adds to the location
+        tree = tree[key]
+    if line is None and isinstance(tree, CommentedMap | CommentedSeq):
+        line = tree.lc.line + 1
+    return line
+
+
+def validate(model: type[M], tree: Any, file: str, at: tuple[int | str, ...] = ()) -> M:
+    """`tree` as a `model`; `at` is where `tree` stands in the file's own tree.
+
+    Raises:
+        FileError: with one `Mistake` per validation error.
+    """
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        raise FileError(
+            [
+                Mistake(file, line_of(tree, item["loc"]), ".".join(map(str, (*at, *item["loc"]))), _expected({**item}))
+                for item in error.errors()
+            ]
+        ) from None
+
+
+def load(model: type[M], path: Path) -> M:
+    """The file at `path` as a `model`.
+
+    Raises:
+        FileError: every mistake in it.
+    """
+    return validate(model, read_yaml(path), str(path))
+
+
+def _expected(error: dict[str, Any]) -> str:
+    """pydantic's message in the words of somebody who writes a file."""
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        return "unknown field"
+    if kind == "missing":
+        return "required field is missing"
+    if kind == "value_error":
+        return f"{error['msg'].removeprefix('Value error, ')} (got {error['input']!r})"[:400]
+    return f"{error['msg'][0].lower()}{error['msg'][1:]} (got {error['input']!r})"[:400]

@@ -1,0 +1,164 @@
+"""The provisioning file: what is sold and who has it. Scenarios include it; `splitsim serve` starts from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator
+
+from ocs.catalogue.plans import Plan
+from ocs.catalogue.profiles import Profile, Split
+from ocs.files import FileError, FileModel, Mistake, Money, line_of, read_yaml, validate
+from ocs.inventory.identifiers import complete_iccid
+
+
+class Operator(FileModel):
+    """The CSP that runs the OCS and writes the documents."""
+
+    name: str = "Demo Mobile"
+    address: tuple[str, ...] = ("1 Exchange Square", "10115 Berlin", "Germany")
+    vat_id: str = "DE000000000"
+    iban: str = "DE00 0000 0000 0000 0000 00"
+    time_zone: str = "Europe/Berlin"
+    cycle_day: Annotated[int, Field(ge=1, le=28)] = 1
+    currency: Literal["EUR", "USD", "GBP", "CHF"] = "EUR"
+    vat_percent: Annotated[Money, Field(ge=0, le=100)] = Field(default="19", validate_default=True)  # type: ignore[assignment]
+    consumer_prices_include_vat: bool = True
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("expected an IANA time zone such as Europe/Berlin") from None
+        return name
+
+
+class Account(FileModel):
+    """Somebody who pays. Without a name, documents print one made from the account id."""
+
+    id: Annotated[str, Field(min_length=1)]
+    kind: Literal["company", "customer"]
+    name: str | None = None
+    address: tuple[str, ...] = ()
+
+
+class Sim(FileModel):
+    """A physical SIM and, through its profile, its virtual ones."""
+
+    imsi: Annotated[str, Field(pattern=r"^\d{6,15}$")]
+    iccid: str
+    msisdn: Annotated[str, Field(pattern=r"^\d{5,15}$")] | None = None
+    account: str
+    """The account that owns the SIM."""
+    profile: str
+    payers: dict[str, str] = {}
+    """Payer account by split id, for splits that name none."""
+    plans: dict[str, str] = {}
+    """Plan by split id, where it is not the split's own."""
+
+    @field_validator("iccid")
+    @classmethod
+    def _complete(cls, digits: str) -> str:
+        return complete_iccid(digits)
+
+
+class Provisioning(FileModel):
+    """Accounts, plans, profiles and SIMs of one OCS."""
+
+    operator: Operator = Operator()
+    accounts: tuple[Account, ...] = ()
+    plans: tuple[Plan, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    sims: tuple[Sim, ...] = ()
+
+    def problems(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """What the parts say against each other, as (location, message): unknown names, doubles, wrong pairings."""
+        for field in ("accounts", "plans", "profiles"):
+            yield from _doubles(field, [item.id for item in getattr(self, field)])
+        accounts = {account.id for account in self.accounts}
+        plans = {plan.id: plan for plan in self.plans}
+        profiles = {profile.id: profile for profile in self.profiles}
+        for number, profile in enumerate(self.profiles):
+            for place, split in enumerate(profile.splits):
+                at: tuple[str | int, ...] = ("profiles", number, "splits", place)
+                if split.payer is not None and split.payer not in accounts:
+                    yield (*at, "payer"), f"unknown account {split.payer!r}"
+                if split.party == "b2b" and split.payer is None:
+                    yield at, "a b2b split names its payer"
+                yield from _pairing((*at, "plan"), split, split.plan, plans)
+        for field in ("imsi", "iccid", "msisdn"):
+            yield from _doubles("sims", [getattr(sim, field) for sim in self.sims], field)
+        for number, sim in enumerate(self.sims):
+            at = ("sims", number)
+            if sim.account not in accounts:
+                yield (*at, "account"), f"unknown account {sim.account!r}"
+            sold = profiles.get(sim.profile)
+            if sold is None:
+                yield (*at, "profile"), f"unknown profile {sim.profile!r}"
+                continue
+            splits = {split.id: split for split in sold.splits}
+            for field, by_split in (("payers", sim.payers), ("plans", sim.plans)):
+                for split_id in by_split:
+                    if split_id not in splits:
+                        yield (*at, field, split_id), f"profile {sold.id!r} has no split {split_id!r}"
+            for split_id, split in splits.items():
+                payer = sim.payers.get(split_id)
+                if payer is not None and split.payer is not None:
+                    yield (*at, "payers", split_id), f"the profile already names the payer, {split.payer!r}"
+                elif payer is None and split.payer is None:
+                    yield (*at, "payers"), f"split {split_id!r} needs a payer"
+                elif payer is not None and payer not in accounts:
+                    yield (*at, "payers", split_id), f"unknown account {payer!r}"
+                if split_id in sim.plans:
+                    yield from _pairing((*at, "plans", split_id), split, sim.plans[split_id], plans)
+
+
+def _doubles(field: str, names: list[str | None], key: str = "id") -> Iterator[tuple[tuple[str | int, ...], str]]:
+    seen: set[str] = set()
+    for number, name in enumerate(names):
+        if name is not None and name in seen:
+            yield (field, number, key), f"{name!r} is used twice"
+        elif name is not None:
+            seen.add(name)
+
+
+def _pairing(
+    at: tuple[str | int, ...], split: Split, plan_id: str, plans: dict[str, Plan]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    plan = plans.get(plan_id)
+    if plan is None:
+        yield at, f"unknown plan {plan_id!r}"
+    elif split.party == "b2c" and plan.kind != "prepaid_individual":
+        yield at, f"{plan_id!r} is a postpaid plan: it goes to the physical SIM (a b2b split), not to a virtual SIM"
+    elif split.party == "b2b" and plan.kind == "prepaid_individual":
+        yield at, f"{plan_id!r} is a prepaid plan: it goes to a virtual SIM (a b2c split), not to the physical SIM"
+
+
+def checked(provisioning: Provisioning, file: str, tree: Any, at: tuple[str | int, ...] = ()) -> Provisioning:
+    """`provisioning` itself, when its parts agree; `at` is where it stands in the file's tree.
+
+    Raises:
+        FileError: every disagreement, with its line.
+    """
+    mistakes = [
+        Mistake(file, line_of(tree, (*at, *where)), ".".join(map(str, (*at, *where))), message)
+        for where, message in provisioning.problems()
+    ]
+    if mistakes:
+        raise FileError(mistakes)
+    return provisioning
+
+
+def load_provisioning(path: Path) -> Provisioning:
+    """The provisioning file at `path`.
+
+    Raises:
+        FileError: every mistake in it, with its line.
+    """
+    tree = read_yaml(path)
+    return checked(validate(Provisioning, tree, str(path)), str(path), tree)
