@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from ocs.files import FileModel
-from ocs.records.edr import Party
 from ocs.units import UNSIGNED32_MAX
+
+Party = Literal["b2b", "b2c"]
+"""Which kind of payer a split has: the car maker and its like, or a driver."""
 
 _OPERATOR_SUFFIX = re.compile(r"\.mnc\d{2,3}\.mcc\d{3}\.gprs$")
 

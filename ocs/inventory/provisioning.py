@@ -25,7 +25,7 @@ class Operator(FileModel):
     time_zone: str = "Europe/Berlin"
     cycle_day: Annotated[int, Field(ge=1, le=28)] = 1
     currency: Literal["EUR", "USD", "GBP", "CHF"] = "EUR"
-    vat_percent: Annotated[Money, Field(ge=0, le=100)] = Field(default="19", validate_default=True)  # type: ignore[assignment]
+    vat_percent: Annotated[Money, Field(ge=0, le=100)] = Field(default="19", validate_default=True)
     consumer_prices_include_vat: bool = True
 
     @field_validator("time_zone")
@@ -56,9 +56,9 @@ class Sim(FileModel):
     account: str
     """The account that owns the SIM."""
     profile: str
-    payers: dict[str, str] = {}
+    payers: dict[str, str] = Field(default_factory=dict)
     """Payer account by split id, for splits that name none."""
-    plans: dict[str, str] = {}
+    plans: dict[str, str] = Field(default_factory=dict)
     """Plan by split id, where it is not the split's own."""
 
     @field_validator("iccid")

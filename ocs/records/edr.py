@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-Party = Literal["b2b", "b2c"]
+from ocs.catalogue.profiles import Party
 
 
 class BucketPart(msgspec.Struct, frozen=True, gc=False):

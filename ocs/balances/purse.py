@@ -1,0 +1,204 @@
+"""The buckets of one prepaid subscription: credit, reserve, settle, debit, expire.
+
+A purse draws on its buckets in the order of their end (mode `parallel`) or of their purchase (mode `queue`). In a queue
+the next bucket starts, and its validity with it, when those before it are used up or have expired, or when a grant
+draws on it already: such a grant can be used at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ocs.catalogue.plans import Bundle
+from ocs.records.edr import BucketPart, Transfer
+from ocs.units import SECOND
+
+
+@dataclass(slots=True)
+class Bucket:
+    """Octets bought, or given free, at once. `ends_at` is None until the bucket has started."""
+
+    bucket_id: str
+    bundle_id: str
+    credited: int
+    valid_seconds: int
+    ends_at: int | None = None
+    used: int = 0
+    reserved: int = 0
+    expired: int = 0
+    ended: bool = False
+
+    @property
+    def remaining(self) -> int:
+        """Octets neither used, reserved nor expired."""
+        return self.credited - self.used - self.reserved - self.expired
+
+
+@dataclass(slots=True)
+class Part:
+    """What one bucket gives to one reservation: still pending octets, and the ledger line that made them so."""
+
+    bucket: Bucket
+    pending: int
+    pending_id: str
+
+
+@dataclass(slots=True)
+class Settlement:
+    """What became of a report: paid by buckets, in order, and what no bucket could cover."""
+
+    paid: tuple[BucketPart, ...]
+    overrun: int
+
+
+@dataclass(slots=True)
+class Purse:
+    """All credit of one prepaid subscription. Buckets with nothing left to give or to settle are dropped."""
+
+    subscription_id: str
+    account_id: str
+    queued: bool
+    buckets: list[Bucket] = field(default_factory=list)
+    purchases: int = 0
+    started: list[Bucket] = field(default_factory=list)
+    """Buckets that have started since somebody looked: their ends have to be watched."""
+
+    @property
+    def free(self) -> int:
+        """Octets that a reservation could take now, those of queued buckets included."""
+        return sum([bucket.remaining for bucket in self.buckets])
+
+    @property
+    def reserved(self) -> int:
+        """Octets pending in reservations."""
+        return sum([bucket.reserved for bucket in self.buckets])
+
+    @property
+    def balance(self) -> int:
+        """Octets not yet used or expired, reserved or not."""
+        return sum([bucket.remaining + bucket.reserved for bucket in self.buckets])
+
+    def credit(self, bundle: Bundle, now: int, cause: str, price_micros: int, ledger: list[Transfer]) -> Bucket:
+        """A new bucket holding `bundle`; it starts at once unless it has to queue."""
+        self.purchases += 1
+        bucket = Bucket(f"{self.subscription_id}/{bundle.id}/{self.purchases}", bundle.id, bundle.volume, bundle.valid)
+        self.buckets.append(bucket)
+        ledger.append(
+            self._line(f"{bucket.bucket_id}/credit", "credit", bucket, bundle.volume, now, cause, None, price_micros)
+        )
+        if not self.queued:
+            self._start(bucket, now)
+            self.buckets.sort(key=lambda bucket: bucket.ends_at or 0)  # stable: oldest first at equal ends
+        self._start_first(now)
+        return bucket
+
+    def _start(self, bucket: Bucket, now: int) -> None:
+        bucket.ends_at = now + bucket.valid_seconds * SECOND
+        self.started.append(bucket)
+
+    def _start_first(self, now: int) -> None:
+        if self.buckets and self.buckets[0].ends_at is None:
+            self._start(self.buckets[0], now)
+
+    def reserve(self, octets: int, reservation_id: str, now: int, ledger: list[Transfer]) -> list[Part]:
+        """Set `octets` aside (at most `free`), in drawing order."""
+        parts = []
+        for bucket in self.buckets:
+            take = min(octets, bucket.remaining)
+            if take <= 0:
+                continue
+            if bucket.ends_at is None:
+                self._start(bucket, now)
+            bucket.reserved += take
+            pending_id = f"{reservation_id}/{bucket.bucket_id}/pending"
+            parts.append(Part(bucket, take, pending_id))
+            ledger.append(self._line(pending_id, "pending", bucket, take, now, reservation_id, None))
+            octets -= take
+            if not octets:
+                break
+        return parts
+
+    def settle(self, parts: Iterable[Part], used: int, now: int, cause: str, ledger: list[Transfer]) -> Settlement:
+        """Post `used` octets against a reservation, release the rest of it, debit what goes beyond it.
+
+        What is released of a bucket that has ended expires (a reservation outlives its bucket, its leftovers do not).
+        """
+        paid: list[BucketPart] = []
+        for part in parts:
+            bucket = part.bucket
+            posted = min(used, part.pending)
+            leftover = part.pending - posted
+            used -= posted
+            bucket.reserved -= part.pending
+            bucket.used += posted
+            if posted:
+                paid.append(BucketPart(bucket.bucket_id, posted))
+                ledger.append(
+                    self._line(
+                        f"{cause}/{part.pending_id}/posted", "posted", bucket, posted, now, cause, part.pending_id
+                    )
+                )
+            if leftover:
+                kind = "expired" if bucket.ended else "voided"
+                if bucket.ended:
+                    bucket.expired += leftover
+                ledger.append(
+                    self._line(f"{cause}/{part.pending_id}/{kind}", kind, bucket, leftover, now, cause, part.pending_id)
+                )
+        if used:
+            used = self._debit(used, paid, now, cause, ledger)
+        self._drop_spent(now)
+        return Settlement(tuple(paid), used)
+
+    def _debit(self, octets: int, paid: list[BucketPart], now: int, cause: str, ledger: list[Transfer]) -> int:
+        """Take `octets` from what is free; returns what nothing could cover."""
+        for bucket in self.buckets:
+            take = min(octets, bucket.remaining)
+            if take > 0:
+                if bucket.ends_at is None:
+                    self._start(bucket, now)
+                bucket.used += take
+                octets -= take
+                paid.append(BucketPart(bucket.bucket_id, take))
+                ledger.append(self._line(f"{cause}/{bucket.bucket_id}/debit", "posted", bucket, take, now, cause, None))
+        return octets
+
+    def end(self, bucket: Bucket, now: int, ledger: list[Transfer]) -> None:
+        """The validity of `bucket` is over: what is not reserved expires."""
+        bucket.ended = True
+        leftover = bucket.remaining
+        if leftover:
+            bucket.expired += leftover
+            transfer_id = f"{bucket.bucket_id}/expired"
+            ledger.append(self._line(transfer_id, "expired", bucket, leftover, now, "end of validity", None))
+        self._drop_spent(now)
+
+    def _drop_spent(self, now: int) -> None:
+        if any([bucket.used + bucket.expired == bucket.credited for bucket in self.buckets]):
+            self.buckets = [bucket for bucket in self.buckets if bucket.used + bucket.expired < bucket.credited]
+            self._start_first(now)
+
+    def _line(
+        self,
+        transfer_id: str,
+        kind: str,
+        bucket: Bucket,
+        amount: int,
+        now: int,
+        cause: str,
+        pending_id: str | None,
+        price_micros: int = 0,
+    ) -> Transfer:
+        return Transfer(
+            transfer_id,
+            kind,  # type: ignore[arg-type]
+            bucket.bucket_id,
+            self.subscription_id,
+            self.account_id,
+            amount,
+            now,
+            cause,
+            pending_id,
+            price_micros,
+        )

@@ -1,0 +1,42 @@
+"""The engine's door. State is the fold of `apply` over the journal: same commands and instants, same state."""
+
+from __future__ import annotations
+
+from ocs.charging import interrogation, operations, supervision
+from ocs.charging.commands import Charge, Command, Expire, Outcome, Provision, PushAnswered, SetStatus, TopUp
+from ocs.charging.state import State
+
+
+class Engine:
+    """One OCS's charging, without I/O, clock or chance.
+
+    `origin_host` and `origin_realm` are its DiameterIdentity and realm, as they stand in every answer.
+    """
+
+    def __init__(self, origin_host: str, origin_realm: str) -> None:
+        self.state = State(origin_host, origin_realm)
+
+    def apply(self, command: Command, now: int) -> Outcome:
+        """Do what is due up to `now`, then `command`. `now`: microseconds UTC, never less than before."""
+        out = Outcome(None, [], [], [], [])
+        state = self.state
+        supervision.run_due(state, now, out)
+        match command:
+            case Charge():
+                out.answer = interrogation.interrogate(state, command, now, out)
+            case TopUp():
+                out.answer = operations.top_up(state, command, now, out)
+            case SetStatus():
+                out.answer = operations.set_status(state, command, now, out)
+            case Provision():
+                out.answer = operations.provision(state, command, now, out)
+            case PushAnswered():
+                operations.push_answered(state, command, now)
+            case Expire():
+                pass
+        return out
+
+    def next_deadline(self) -> int | None:
+        """When something will be due next, in microseconds UTC; perhaps something that has become void."""
+        deadlines = self.state.deadlines
+        return deadlines[0][0] if deadlines else None
