@@ -78,11 +78,11 @@ def cycles_between(start: int, end: int, zone: str, day: int) -> Iterator[Cycle]
 def _cycle(year: int, month: int, zone: str, day: int) -> Cycle:
     first = date(year, month, day)
     following = date(year + month // 12, month % 12 + 1, day)
-    return Cycle(first.strftime("%Y-%m"), _midnight(first, zone), _midnight(following, zone), first, following, zone)
+    return Cycle(f"{year:04}-{month:02}", _midnight(first, zone), _midnight(following, zone), first, following, zone)
 
 
 def _midnight(day: date, zone: str) -> int:
-    """The first 00:00 of a day. Where clocks jump over it (Santiago, Cairo), the instant of the jump: PEP 495 fold 0."""
+    """The first 00:00 of a day. Where clocks jump over it (Santiago, Cairo), the jump itself: PEP 495, fold 0."""
     return instant(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)))
 
 

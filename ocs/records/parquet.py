@@ -1,0 +1,70 @@
+"""Records as Parquet (zstd), for DuckDB and the like. Needs the extra `report`.
+
+Counts are uint64 (Gy counts in Unsigned64), money is int64; instants are timestamps of microseconds in UTC without a
+zone, which every reader shows alike; labels are dictionaries, since they hardly change from row to row; bucket parts
+are a list of (bucket_id, amount).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ocs.records.columns import Column, Kind, R, columns, in_order
+from ocs.records.edr import BucketPart
+
+
+def write_parquet(path: Path, record: type[R], records: Iterable[R]) -> None:
+    """Write records to a new file at `path`, in the order of `columns.in_order`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    layout = columns(record)
+    rows = [msgspec.structs.astuple(item) for item in in_order(records)]
+    values: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(layout)
+    for place, column in enumerate(layout):
+        if column.kind is Kind.PARTS:
+            values[place] = [[msgspec.structs.asdict(part) for part in parts] for parts in values[place]]
+    fields = [pa.field(column.name, _type(column), nullable=column.optional) for column in layout]
+    arrays = [pa.array(column, type=field.type) for column, field in zip(values, fields, strict=True)]
+    pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), path, compression="zstd")
+
+
+def read_parquet(path: Path, record: type[R]) -> list[R]:
+    """The records in the file at `path`, equal to those written.
+
+    Raises:
+        ValueError: not a file of such records.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    layout = columns(record)
+    table = pq.read_table(path)
+    if table.column_names != [column.name for column in layout]:
+        raise ValueError(f"{path}: expected the columns {','.join(column.name for column in layout)}")
+    values: list[list[Any]] = []
+    for column in layout:
+        cells = table.column(column.name)
+        if column.kind is Kind.INSTANT:
+            cells = cells.cast(pa.int64())
+        values.append(cells.to_pylist())
+        if column.kind is Kind.PARTS:
+            values[-1] = [tuple(BucketPart(**part) for part in parts) for parts in values[-1]]
+    return [record(*row) for row in zip(*values, strict=True)]
+
+
+def _type(column: Column) -> Any:
+    import pyarrow as pa
+
+    return {
+        Kind.LABEL: pa.dictionary(pa.int32(), pa.string()),
+        Kind.IDENTITY: pa.string(),
+        Kind.COUNT: pa.uint64(),
+        Kind.MICROS: pa.int64(),
+        Kind.INSTANT: pa.timestamp("us"),
+        Kind.PARTS: pa.list_(pa.struct([("bucket_id", pa.string()), ("amount", pa.uint64())])),
+    }[column.kind]
