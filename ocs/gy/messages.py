@@ -375,9 +375,10 @@ class Raa(_Record, kw_only=True):
     """Re-Auth-Answer (RFC 6733 8.3.2)."""
 
     session_id: str
-    result_code: int
     origin_host: str
     origin_realm: str
+    result_code: int
+    error_message: str | None = None
 
 
 class Asr(_Record, kw_only=True):
@@ -403,9 +404,9 @@ class Asa(_Record, kw_only=True):
 class VendorSpecificApplicationId(_Record, kw_only=True):
     """RFC 6733 6.11: exactly one of the two application ids."""
 
-    vendor_id: int | None = None
     auth_application_id: int | None = None
     acct_application_id: int | None = None
+    vendor_id: int | None = None
 
 
 class Cer(_Record, kw_only=True):
@@ -493,4 +494,21 @@ class ErrorAnswer(_Record, kw_only=True):
     failed_avp: tuple[FailedAvp, ...] = ()
 
 
-Message = Ccr | Cca | Rar | Raa | Asr | Asa | Cer | Cea | Dwr | Dwa | Dpr | Dpa | ErrorAnswer
+class Refusal(_Record, kw_only=True):
+    """The answer to a request that could not be read (5xxx): its command's answer as far as that can be filled in.
+
+    Only ever written: what arrives is read as the answer of its command. RFC 6733 7.1.5; RFC 8506 3.2.
+    """
+
+    session_id: str | None = None
+    result_code: int
+    origin_host: str
+    origin_realm: str
+    auth_application_id: int | None = None
+    cc_request_type: CcRequestType | None = None
+    cc_request_number: int | None = None
+    error_message: str | None = None
+    failed_avp: tuple[FailedAvp, ...] = ()
+
+
+Message = Ccr | Cca | Rar | Raa | Asr | Asa | Cer | Cea | Dwr | Dwa | Dpr | Dpa | ErrorAnswer | Refusal
