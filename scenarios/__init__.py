@@ -1,1 +1,12 @@
-"""See the package above."""
+"""What must hold, stated so that a tariff person can read it, and the proof that it does.
+
+A scenario (`library/*.yaml`) names who pays for what, a fleet, a time line and expectations. In the order of reading:
+
+- `schema` the scenario file as models; `loading` reads one and reports every mistake with file, line and field.
+- `issue` makes SIMs and driver accounts out of the fleet; `world` lets `sim` live through the time.
+- `evidence` what a run leaves behind; `checks` the expectations, which judge it and share no code with the engine.
+- `runner` one run: the world, its twin without consumer service, the bills, the verdict. `outputs` writes the folder.
+- `report` the page and its pictures. `cli` the commands `splitsim run` and `splitsim scenario`.
+
+Go next to `sim/__init__.py` for what drives the cars, or to `ocs/__init__.py` for what charges them.
+"""

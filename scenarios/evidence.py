@@ -1,0 +1,288 @@
+"""What a run leaves behind, in the words in which the checks ask.
+
+Three witnesses that do not know each other: the ground truth of the data path (`Step`), what was said on Gy
+(`Exchange`), and what the OCS wrote down (EDRs, ledger lines, documents). Who *ought* to pay is taken from the
+scenario's own declaration, never from what the OCS decided. Instants are microseconds UTC, volumes octets.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from ocs.catalogue.plans import Plan
+from ocs.catalogue.profiles import Party, Split, normal_apn
+from ocs.gy.messages import Asr, Cca, Ccr, CcRequestType, ErrorAnswer, FinalUnitIndication, Rar
+from ocs.inventory.provisioning import Provisioning, Sim
+from ocs.records.edr import Edr, Transfer
+from ocs.units import utc
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Octets that really went through the data path of one car between `start` and `end`."""
+
+    vehicle: str
+    apn: str
+    rating_group: int
+    start: int
+    end: int
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request of the gateway and its answer; None where no answer came."""
+
+    vehicle: str
+    at: int
+    request: Ccr
+    answer: Cca | ErrorAnswer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A request of the OCS to the gateway."""
+
+    vehicle: str
+    at: int
+    message: Rar | Asr
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A bundle that a driver bought (or got free with the virtual SIM)."""
+
+    vehicle: str
+    split_id: str
+    bundle_id: str
+    at: int
+    volume: int
+    valid_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One payer's part of one car, as the scenario declares it."""
+
+    vehicle: str
+    split_id: str
+    party: Party
+    payer: str
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One rating group of one exchange: what was reported and asked for, and what came back."""
+
+    exchange: Exchange
+    apn: str
+    rating_group: int | None
+    used: int
+    asked: bool
+    """Units were requested (an RSU was there)."""
+    reported: bool
+    """Usage was reported (a USU was there)."""
+    result: int | None
+    """Of the MSCC, or of the whole answer where that failed; None: not answered."""
+    command_level: bool
+    """The result is the whole answer's."""
+    granted: int | None
+    final_unit: FinalUnitIndication | None
+    validity: int | None
+
+    @property
+    def vehicle(self) -> str:
+        """The car."""
+        return self.exchange.vehicle
+
+    @property
+    def at(self) -> int:
+        """When it was said."""
+        return self.exchange.at
+
+
+@dataclass
+class Evidence:
+    """All that the checks may look at."""
+
+    provisioning: Provisioning
+    sims: dict[str, Sim]
+    """The SIM of each car."""
+    begins: int
+    ends: int
+    zone: ZoneInfo
+    steps: list[Step]
+    exchanges: list[Exchange]
+    pushes: list[Push]
+    purchases: list[Purchase]
+    unreported: dict[tuple[str, str], int]
+    """Octets that no report covers, by (car, split id): a run without faults has none."""
+    edrs: list[Edr]
+    transfers: list[Transfer]
+    twin: Twin
+
+    def _splits(self) -> Iterator[tuple[str, Sim, Split]]:
+        profiles = {profile.id: profile for profile in self.provisioning.profiles}
+        for vehicle, sim in self.sims.items():
+            for split in profiles[sim.profile].splits if sim.profile else ():
+                yield vehicle, sim, split
+
+    @cached_property
+    def shares(self) -> dict[tuple[str, str], Share]:
+        """Who pays what, by (car, split id)."""
+        plans = {plan.id: plan for plan in self.provisioning.plans}
+        return {
+            (vehicle, split.id): Share(
+                vehicle,
+                split.id,
+                split.party,
+                split.payer or sim.payers[split.id],
+                plans[sim.plans.get(split.id, split.plan)],
+            )
+            for vehicle, sim, split in self._splits()
+        }
+
+    @cached_property
+    def _owners(self) -> dict[tuple[str, str, int | None], Share]:
+        return {
+            (vehicle, split.apn, rating_group): self.shares[vehicle, split.id]
+            for vehicle, _, split in self._splits()
+            for rating_group in split.rating_groups or (None,)
+        }
+
+    def owner(self, vehicle: str, apn: str, rating_group: int | None) -> Share | None:
+        """Whose traffic this is: the split that lists the rating group, else the catch-all of the APN."""
+        name = normal_apn(apn)
+        return self._owners.get((vehicle, name, rating_group)) or self._owners.get((vehicle, name, None))
+
+    def parties_on(self, vehicle: str, apn: str) -> set[Party]:
+        """Who shares the APN on this car."""
+        name = normal_apn(apn)
+        return {share.party for (car, at, _), share in self._owners.items() if car == vehicle and at == name}
+
+    @cached_property
+    def vehicle_of(self) -> dict[str, str]:
+        """The car of each IMSI."""
+        return {sim.imsi: vehicle for vehicle, sim in self.sims.items()}
+
+    def vehicle_of_subscription(self, subscription_id: str) -> str:
+        """The car of a subscription, whose id begins with the IMSI of its SIM."""
+        return self.vehicle_of.get(subscription_id.split("/")[0], "")
+
+    @cached_property
+    def asks(self) -> list[Ask]:
+        """Every rating group of every exchange, in the order in which they were said."""
+        return [ask for exchange in self.exchanges for ask in asks_of(exchange)]
+
+    @cached_property
+    def steps_by_share(self) -> dict[tuple[str, str], list[Step]]:
+        """Ground truth of each (car, split id), in order of time."""
+        found: dict[tuple[str, str], list[Step]] = defaultdict(list)
+        for step in self.steps:
+            if share := self.owner(step.vehicle, step.apn, step.rating_group):
+                found[step.vehicle, share.split_id].append(step)
+        for steps in found.values():
+            steps.sort(key=lambda step: (step.end, step.start))
+        return found
+
+    @cached_property
+    def asks_by_share(self) -> dict[tuple[str, str], list[Ask]]:
+        """What was said about each (car, split id), in order of time."""
+        found: dict[tuple[str, str], list[Ask]] = defaultdict(list)
+        for ask in self.asks:
+            if share := self.owner(ask.vehicle, ask.apn, ask.rating_group):
+                found[ask.vehicle, share.split_id].append(ask)
+        return found
+
+    @cached_property
+    def _session_times(self) -> dict[str, tuple[int, int]]:
+        """From the first grant of a session to the exchange that ended it (or the end of the run)."""
+        found: dict[str, tuple[int, int]] = {}
+        for exchange in self.exchanges:
+            request, answer = exchange.request, exchange.answer
+            start, _ = found.get(request.session_id, (exchange.at, self.ends))
+            over = request.cc_request_type == CcRequestType.TERMINATION or (
+                answer is not None and answer.result_code not in (2001, 2002)
+            )
+            if over and found.get(request.session_id, (0, self.ends))[1] < self.ends:
+                continue
+            found[request.session_id] = (start, exchange.at if over else self.ends)
+        return found
+
+    def open_at(self, session_id: str, start: int, end: int) -> bool:
+        """Whether the session was open from `start` to `end`."""
+        opened, closed = self._session_times[session_id]
+        return opened <= start and end < closed
+
+    def consumer_shares(self) -> Iterator[Share]:
+        """The drivers' parts, in order of cars."""
+        return (share for share in self.shares.values() if share.party == "b2c")
+
+    def local(self, at: int) -> str:
+        """An instant in the operator's local time, for a message."""
+        return utc(at).astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+@dataclass
+class Twin:
+    """The same cars, seed and time without consumer service: what the enterprise's traffic must look like."""
+
+    exchanges: list[Exchange] = field(default_factory=list)
+    pushes: list[Push] = field(default_factory=list)
+
+
+def apn_of(request: Ccr) -> str:
+    """The APN that a request names (Called-Station-Id), or an empty string."""
+    information = request.service_information and request.service_information.ps_information
+    return normal_apn(information.called_station_id or "") if information else ""
+
+
+def asks_of(exchange: Exchange) -> Iterator[Ask]:
+    """The rating groups of one exchange; those that only the answer names (unasked grants) come last."""
+    answer, apn = exchange.answer, apn_of(exchange.request)
+    answered = {
+        mscc.rating_group: mscc for mscc in (answer.multiple_services_credit_control if isinstance(answer, Cca) else ())
+    }
+    refused = answer is not None and answer.result_code not in (2001, 2002)
+    for mscc in exchange.request.multiple_services_credit_control:
+        reply = answered.pop(mscc.rating_group, None)
+        grant = reply.granted_service_unit if reply else None
+        in_mscc = reply is not None and reply.result_code not in (None, 2001, 2002)
+        yield Ask(
+            exchange,
+            apn,
+            mscc.rating_group,
+            used=sum(
+                usu.cc_total_octets
+                if usu.cc_total_octets is not None
+                else (usu.cc_input_octets or 0) + (usu.cc_output_octets or 0)
+                for usu in mscc.used_service_unit
+            ),
+            asked=mscc.requested_service_unit is not None,
+            reported=bool(mscc.used_service_unit),
+            result=reply.result_code if reply and in_mscc else answer.result_code if answer else None,
+            command_level=refused,
+            granted=grant.cc_total_octets if grant else None,
+            final_unit=reply.final_unit_indication if reply else None,
+            validity=reply.validity_time if reply else None,
+        )
+    for rating_group, reply in answered.items():
+        grant = reply.granted_service_unit
+        granted = grant.cc_total_octets if grant else None
+        final_unit, validity = reply.final_unit_indication, reply.validity_time
+        yield Ask(exchange, apn, rating_group, 0, False, False, reply.result_code, False, granted, final_unit, validity)
+
+
+def is_initial(ask: Ask) -> bool:
+    """The request opened its session."""
+    return ask.exchange.request.cc_request_type == CcRequestType.INITIAL
+
+
+def is_last(ask: Ask) -> bool:
+    """The request closed its session."""
+    return ask.exchange.request.cc_request_type == CcRequestType.TERMINATION

@@ -1,0 +1,243 @@
+"""The scenario file: who pays for what, which cars, what happens when, and what must hold at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, field_validator, model_validator
+
+from ocs.catalogue.plans import PrepaidIndividual
+from ocs.catalogue.profiles import Split
+from ocs.files import Duration, FileModel, Volume
+from ocs.inventory.provisioning import Provisioning
+from ocs.units import instant
+from scenarios.checks import Expectation
+
+Where = tuple[str | int, ...]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+"""Lower case, since it becomes part of Session-Ids and file names."""
+
+
+class Traffic(FileModel):
+    """What one car of the group moves in a month of 30 days: lognormal over the cars, around these means."""
+
+    telematics: Annotated[Volume, Field(gt=0)] = 30_000_000
+    """Mean octets of a car's telematics."""
+    telematics_sigma: Annotated[float, Field(ge=0, le=3)] = 0.8
+    wifi: Volume = 0
+    """Mean octets that a driver would use on the hotspot if nothing stopped them; 0: nobody uses it."""
+    wifi_sigma: Annotated[float, Field(ge=0, le=3)] = 1.3
+
+
+class Drivers(FileModel):
+    """What drivers do when their Wi-Fi ends."""
+
+    top_up_probability: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of cuts after which the driver buys."""
+    delay: Duration = 3_600
+    """Mean time from the cut to the purchase."""
+    bundle: str | None = None
+    """The bundle they buy."""
+
+    @model_validator(mode="after")
+    def _buys_something(self) -> Drivers:
+        if self.top_up_probability and self.bundle is None:
+            raise ValueError("drivers who top up need a bundle to buy")
+        return self
+
+
+class Group(FileModel):
+    """Cars that are alike."""
+
+    name: Name
+    vehicles: Annotated[int, Field(ge=1, le=100_000)]
+    account: str
+    """The account that owns the SIMs."""
+    profile: str
+    plans: dict[str, str] = Field(default_factory=dict)
+    """Plan by split id, where it is not the split's own."""
+    traffic: Traffic = Traffic()
+    drivers: Drivers = Drivers()
+
+    def vehicle_ids(self) -> list[str]:
+        """`own-001`, `own-002`, ...: in the order in which SIMs are issued."""
+        return [f"{self.name}-{number:03d}" for number in range(1, self.vehicles + 1)]
+
+
+class _Event(FileModel):
+    day: Annotated[int, Field(ge=1)]
+    """1 is the day on which the scenario starts."""
+    at: str
+    """Local time of the operator, as `HH:MM`."""
+    group: str | None = None
+    vehicle: str | None = None
+    """Either every car of a group, or one car such as `own-003`."""
+    split: str | None = None
+
+    @field_validator("at")
+    @classmethod
+    def _is_a_time(cls, text: str) -> str:
+        try:
+            return datetime.strptime(text, "%H:%M").replace(tzinfo=UTC).strftime("%H:%M")
+        except ValueError:
+            raise ValueError("expected a time of day such as '08:30'") from None
+
+    @model_validator(mode="after")
+    def _one_target(self) -> _Event:
+        if (self.group is None) == (self.vehicle is None):
+            raise ValueError("expected either a group or a vehicle")
+        return self
+
+
+class TopUpEvent(_Event):
+    """A purchase, whether or not the driver has been cut off; `split` only where the car has several drivers."""
+
+    do: Literal["top_up"]
+    bundle: str
+
+
+class StatusEvent(_Event):
+    """Suspend or resume the SIM as a whole, or one split of it."""
+
+    do: Literal["suspend", "resume"]
+    reason: str = "by the operator"
+
+
+Event = Annotated[TopUpEvent | StatusEvent, Field(discriminator="do")]
+
+
+class Scenario(FileModel):
+    """One scenario file. `provisioning` (or `include`, a file of the same form) says what is sold and who pays."""
+
+    title: Annotated[str, Field(min_length=1)]
+    description: str = ""
+    start: date
+    """First day, from its midnight in the operator's time zone."""
+    duration: Annotated[Duration, Field(gt=0, le=366 * 86_400, multiple_of=86_400)]
+    """Whole calendar days in the operator's time zone: the night in which clocks change has its real length."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    provisioning: Provisioning
+    fleet: tuple[Group, ...]
+    timeline: tuple[Event, ...] = ()
+    expect: tuple[Expectation, ...]
+
+    @field_validator("expect", "fleet", mode="before")
+    @classmethod
+    def _at_least_one(cls, items: object) -> object:
+        if items in ([], ()):
+            raise ValueError("expected at least one item")
+        return items
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The operator's time zone."""
+        return ZoneInfo(self.provisioning.operator.time_zone)
+
+    @property
+    def begins(self) -> int:
+        """First instant, microseconds UTC."""
+        return self.local(1, "00:00")
+
+    @property
+    def ends(self) -> int:
+        """First instant after the scenario, microseconds UTC."""
+        return self.local(self.duration // 86_400 + 1, "00:00")
+
+    def local(self, day: int, at: str) -> int:
+        """The instant of a local time on a day (1: the first)."""
+        return instant(self._moment(day, at))
+
+    def _moment(self, day: int, at: str) -> datetime:
+        return datetime.combine(self.start + timedelta(days=day - 1), time.fromisoformat(at), self.zone)
+
+    def problems(self) -> Iterator[tuple[Where, str]]:
+        """What the parts say against each other, as (location, message): unknown names, doubles, impossible times."""
+        seen: set[str] = set()
+        for number, group in enumerate(self.fleet):
+            if group.name in seen:
+                yield ("fleet", number, "name"), f"{group.name!r} is used twice"
+            seen.add(group.name)
+            yield from self._group_problems(("fleet", number), group)
+        vehicles = {vehicle: group for group in self.fleet for vehicle in group.vehicle_ids()}
+        groups = {group.name: group for group in self.fleet}
+        for number, event in enumerate(self.timeline):
+            at: Where = ("timeline", number)
+            yield from self._time_problems(at, event)
+            group_or_none = groups.get(event.group or "") or vehicles.get(event.vehicle or "")
+            if group_or_none is None:
+                field, name = ("group", event.group) if event.group is not None else ("vehicle", event.vehicle)
+                yield (*at, field), f"unknown {field} {name!r}"
+            else:
+                yield from self._event_problems(at, event, group_or_none)
+
+    def splits(self, group: Group) -> dict[str, Split]:
+        """The splits of the group's profile, by id; empty where the profile is unknown."""
+        found = next((profile for profile in self.provisioning.profiles if profile.id == group.profile), None)
+        return {split.id: split for split in found.splits} if found else {}
+
+    def consumer_plans(self, group: Group) -> dict[str, PrepaidIndividual]:
+        """The prepaid plan of each of the group's B2C splits, by split id."""
+        plans = {plan.id: plan for plan in self.provisioning.plans}
+        found = {
+            split.id: plans.get(group.plans.get(split.id, split.plan))
+            for split in self.splits(group).values()
+            if split.party == "b2c"
+        }
+        return {split_id: plan for split_id, plan in found.items() if isinstance(plan, PrepaidIndividual)}
+
+    def _group_problems(self, at: Where, group: Group) -> Iterator[tuple[Where, str]]:
+        if group.account not in {account.id for account in self.provisioning.accounts}:
+            yield (*at, "account"), f"unknown account {group.account!r}"
+        splits = self.splits(group)
+        if not splits:
+            yield (*at, "profile"), f"unknown profile {group.profile!r}"
+            return
+        plans = {plan.id: plan for plan in self.provisioning.plans}
+        for split_id, plan_id in group.plans.items():
+            if split_id not in splits:
+                yield (*at, "plans", split_id), f"profile {group.profile!r} has no split {split_id!r}"
+            elif plan_id not in plans:
+                yield (*at, "plans", split_id), f"unknown plan {plan_id!r}"
+            elif (splits[split_id].party == "b2c") != isinstance(plans[plan_id], PrepaidIndividual):
+                yield (
+                    (*at, "plans", split_id),
+                    f"{plan_id!r}: a b2c split takes a prepaid plan, a b2b split a postpaid one",
+                )
+        consumer = self.consumer_plans(group)
+        if group.traffic.wifi and not any(split.party == "b2c" for split in splits.values()):
+            yield (*at, "traffic", "wifi"), f"profile {group.profile!r} has no b2c split, so nobody would pay for Wi-Fi"
+        if group.drivers.bundle is not None:
+            yield from _sold((*at, "drivers", "bundle"), group.drivers.bundle, list(consumer.values()))
+
+    def _time_problems(self, at: Where, event: TopUpEvent | StatusEvent) -> Iterator[tuple[Where, str]]:
+        days = self.duration // 86_400
+        if event.day > days:
+            yield (*at, "day"), f"expected a day from 1 to {days}"
+            return
+        local = self._moment(event.day, event.at)
+        if local.astimezone(UTC).astimezone(self.zone).replace(tzinfo=None) != local.replace(tzinfo=None):
+            yield (
+                (*at, "at"),
+                f"{event.at} does not exist on {local.date()} in {self.zone.key}: clocks go forward over it",
+            )
+
+    def _event_problems(self, at: Where, event: TopUpEvent | StatusEvent, group: Group) -> Iterator[tuple[Where, str]]:
+        splits = self.splits(group)
+        if event.split is not None and event.split not in splits:
+            yield (*at, "split"), f"profile {group.profile!r} has no split {event.split!r}"
+        elif isinstance(event, TopUpEvent):
+            plans = self.consumer_plans(group)
+            chosen = [plans[event.split]] if event.split in plans else list(plans.values())
+            if event.split is None and len(chosen) > 1:
+                yield (*at, "split"), f"group {group.name!r} has several b2c splits: name one of {', '.join(plans)}"
+            elif splits:
+                yield from _sold((*at, "bundle"), event.bundle, chosen)
+
+
+def _sold(at: Where, bundle: str, plans: list[PrepaidIndividual]) -> Iterator[tuple[Where, str]]:
+    on_sale = [known.id for plan in plans for known in plan.bundles]
+    if bundle not in on_sale:
+        yield at, f"unknown bundle {bundle!r}; on sale: {', '.join(on_sale) or 'none'}"
