@@ -114,6 +114,11 @@ def request_header(request: type[Message], hop_by_hop: int, end_to_end: int, *, 
     return Header(command.code, command.application_id, flags, hop_by_hop, end_to_end)
 
 
+def is_protocol_error(result_code: int) -> bool:
+    """3xxx: the answers that have the E bit (RFC 6733 7.1.3)."""
+    return 3000 <= result_code < 4000
+
+
 def read_header(octets: bytes) -> tuple[Header, Failure | None]:
     """The header of one framed message, and 5011 or 5015 if version or length are wrong; short input reads as zeros."""
     version_length, flags_code, application_id, hop_by_hop, end_to_end = _HEADER.unpack_from(

@@ -162,10 +162,25 @@ class SubscriptionId(_Record, kw_only=True):
     subscription_id_data: str
 
 
+class UnitValue(_Record, kw_only=True):
+    """RFC 8506 8.8: value_digits x 10^exponent."""
+
+    value_digits: int
+    exponent: int | None = None
+
+
+class CcMoney(_Record, kw_only=True):
+    """RFC 8506 8.22. `currency_code`: ISO 4217 numeric."""
+
+    unit_value: UnitValue
+    currency_code: int | None = None
+
+
 class RequestedServiceUnit(_Record, kw_only=True):
     """RFC 8506 8.18. All fields None: the server chooses the quota."""
 
     cc_time: int | None = None
+    cc_money: CcMoney | None = None
     cc_total_octets: int | None = None
     cc_input_octets: int | None = None
     cc_output_octets: int | None = None
@@ -317,13 +332,6 @@ class Ccr(_Record, kw_only=True):
     route_record: tuple[str, ...] = ()
 
 
-class UnitValue(_Record, kw_only=True):
-    """RFC 8506 8.8: value_digits x 10^exponent."""
-
-    value_digits: int
-    exponent: int | None = None
-
-
 class CostInformation(_Record, kw_only=True):
     """RFC 8506 8.7. `currency_code`: ISO 4217 numeric."""
 
@@ -351,6 +359,7 @@ class Cca(_Record, kw_only=True):
     cc_session_failover: int | None = None
     multiple_services_credit_control: tuple[MultipleServicesCreditControl, ...] = ()
     granted_service_unit: GrantedServiceUnit | None = None
+    validity_time: int | None = None
     cost_information: CostInformation | None = None
     check_balance_result: CheckBalanceResult | None = None
     credit_control_failure_handling: CreditControlFailureHandling | None = None
