@@ -61,7 +61,8 @@ class Peer:
 
     `initiator`: we opened the transport, so we send the CER. `identifiers` is shared by all connections of a node.
     `watchdog_jitter`: microseconds by which this connection's Tw differs, drawn by the skin (RFC 3539 3.4.1: +-2 s).
-    `tolerance`: how unknown AVPs are met, from the peer profile that belongs to an Origin-Host.
+    `tolerance`: how unknown AVPs are met, from the peer profile that belongs to an Origin-Host. `serves`: the requests
+    that the owner answers; others are unknown commands to it (3001).
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Peer:
         timers: Timers = Timers(),  # noqa: B008 - immutable
         watchdog_jitter: int = 0,
         tolerance: Callable[[str], Tolerance] = lambda _: STRICT,
+        serves: tuple[type[Request], ...] = (Ccr, Rar, Asr),
     ) -> None:
         self.local = local
         self.initiator = initiator
@@ -80,9 +82,10 @@ class Peer:
         self.host: str | None = None
         """Origin-Host of the peer, once it has said it."""
         self._identifiers = identifiers
-        self._timers = timers
+        self.timers = timers
         self._watchdog = timers.watchdog + watchdog_jitter
         self._tolerance_of = tolerance
+        self._serves = serves
         self._tolerance = STRICT
         self._buffer = bytearray()
         self._events: list[Event] = []
@@ -194,10 +197,10 @@ class Peer:
         getattr(self, f"_{action}")(decoded, octets)
 
     def _await_capabilities(self, decoded: Decoded | None, octets: bytes) -> None:
-        self._deadline = self._now + self._timers.capabilities
+        self._deadline = self._now + self.timers.capabilities
 
     def _send_cer(self, decoded: Decoded | None, octets: bytes) -> None:
-        self._deadline = self._now + self._timers.capabilities
+        self._deadline = self._now + self.timers.capabilities
         self._ask(capabilities.request(self.local))
 
     def _answer_cer(self, decoded: Decoded, octets: bytes) -> None:
@@ -256,7 +259,7 @@ class Peer:
         self._awaited.pop(decoded.header.hop_by_hop, None)
 
     def _answer_dpr(self, decoded: Decoded, octets: bytes) -> None:
-        self._deadline = self._now + self._timers.closing
+        self._deadline = self._now + self.timers.closing
         if decoded.failure is not None:
             self._refuse(decoded, octets, decoded.failure)
             return
@@ -264,7 +267,7 @@ class Peer:
         self._reply(decoded, Dpa(result_code=ResultCode.SUCCESS, origin_host=local.host, origin_realm=local.realm))
 
     def _send_dpr(self, decoded: Decoded | None, octets: bytes) -> None:
-        self._deadline = self._now + self._timers.closing
+        self._deadline = self._now + self.timers.closing
         local = self.local
         # Behind what the owner has queued: nothing of it is lost.
         self._outgoing.append(
@@ -286,7 +289,9 @@ class Peer:
             self._refuse(decoded, octets, failure)
 
     def _misrouted(self, message: Request) -> Failure | None:
-        """3003 and 3002 of RFC 6733 6.1.4: names of hosts and realms are compared without case."""
+        """3001, and 3003 and 3002 of RFC 6733 6.1.4: names of hosts and realms are compared without case."""
+        if not isinstance(message, self._serves):
+            return Failure(ResultCode.COMMAND_UNSUPPORTED, b"", f"{type(message).__name__.upper()} is not served here")
         if message.destination_realm.lower() != self.local.realm.lower():
             return Failure(ResultCode.REALM_NOT_SERVED, b"", "Destination-Realm is not served here")
         host = message.destination_host
