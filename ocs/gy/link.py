@@ -117,3 +117,14 @@ class Link(asyncio.Protocol):
             self._transport.close()
             # Closing waits for unsent octets, and a peer that does not read would keep it waiting.
             self._loop.call_later(self.peer.timers.closing / SECOND, self._transport.abort)
+
+
+def watchdog_jitter(timers: Timers) -> int:
+    """The part by which one connection's Tw differs: up to two seconds, a fifth of a shorter Tw (RFC 3539 3.4.1)."""
+    reach = min(2 * SECOND, timers.watchdog // 5)
+    return random.randint(-reach, reach)
+
+
+def fresh_identifiers() -> EndToEndIds:
+    """End-to-End identifiers of a node that starts now."""
+    return EndToEndIds(int(time.time()))

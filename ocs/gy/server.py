@@ -50,7 +50,7 @@ class Incoming:
         return self._request.header.retransmitted
 
     def respond(self, answer: Cca | ErrorAnswer) -> bytes:
-        """Queues the answer until `GyServer.flush` and gives its octets; if the connection has ended it goes nowhere."""
+        """Queues the answer until `GyServer.flush` and gives its octets; if the connection has ended, in vain."""
         return self._connection.respond(self._request, answer)
 
 
