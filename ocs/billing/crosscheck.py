@@ -1,0 +1,132 @@
+"""Do the documents of a cycle hold what its records hold: each payer's octets and money, all of them, nobody else's?
+
+Records are added up anew here, from EDRs, rated records and ledger; documents are taken as printed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import msgspec
+
+from ocs.billing.close import CycleClose
+from ocs.billing.documents import Document
+from ocs.billing.ledger import BucketMovements
+from ocs.billing.rated import RatedRecord
+from ocs.records.edr import Edr
+from ocs.units import MICROS
+
+_HALF_A_MINOR_UNIT = Decimal("0.005")
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """Two figures that should be equal, and the EDRs behind them."""
+
+    what: str
+    where: str
+    expected: str
+    found: str
+    edr_ids: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        behind = f" ({', '.join(self.edr_ids[:3])}{', ...' if len(self.edr_ids) > 3 else ''})" if self.edr_ids else ""
+        return f"{self.where}: {self.what}: expected {self.expected}, found {self.found}{behind}"
+
+
+@dataclass(slots=True)
+class _Payer:
+    """Everything that concerns one payer."""
+
+    postpaid: list[Edr] = field(default_factory=list)
+    prepaid: list[Edr] = field(default_factory=list)
+    buckets: list[BucketMovements] = field(default_factory=list)
+    invoices: list[Document] = field(default_factory=list)
+    statements: list[Document] = field(default_factory=list)
+    sims: set[str] = field(default_factory=set)
+    """IMSIs of the SIMs that the payer has a B2B split on."""
+
+
+def documents_differ(close: CycleClose, rated: Mapping[str, RatedRecord]) -> Iterator[Difference]:
+    """Where a document says something else than the records (`rated`: by edr_id), or does not add up in itself."""
+    payers: dict[str, _Payer] = defaultdict(_Payer)
+    for edr in close.edrs:
+        payer = payers[edr.account_id]
+        (payer.prepaid if edr.party == "b2c" else payer.postpaid).append(edr)
+    for bucket in close.buckets:
+        payers[bucket.credit.account_id].buckets.append(bucket)
+    for settlement in close.settlements:
+        payers[settlement.subscription.account_id].sims.add(settlement.subscription.sim.imsi)
+    for document in close.documents:
+        payer = payers[document.customer.id]
+        (payer.invoices if document.type == "EnterpriseInvoice" else payer.statements).append(document)
+    payers.pop("", None)  # unattributed: on no document, so any octet of it on one is a difference elsewhere
+    for account_id in sorted(payers):
+        yield from _invoices_differ(f"invoices of {account_id}", payers[account_id], rated)
+        yield from _statements_differ(f"statements of {account_id}", payers[account_id])
+    for document in close.documents:
+        yield from _sums_differ(document)
+
+
+def _invoices_differ(where: str, payer: _Payer, rated: Mapping[str, RatedRecord]) -> Iterator[Difference]:
+    lines = [line for document in payer.invoices for line in document.applied_customer_billing_rate]
+    memo = [use for document in payer.invoices for use in document.sim_use]
+    octets = sum(edr.octets_total for edr in payer.postpaid)
+    micros = sum(rated[edr.edr_id].amount_micros for edr in payer.postpaid if edr.edr_id in rated)
+    overage = sum((line.exact_amount.value for line in lines if line.type == "overage"), Decimal(0))
+    share = sum((use.overage.value for use in memo), Decimal(0))
+    yield from _compare(where, "octets of the lines", octets, sum(line.octets for line in lines), payer.postpaid)
+    yield from _compare(where, "octets in the memo per SIM", octets, sum(use.octets for use in memo), payer.postpaid)
+    yield from _compare(where, "exact amount of overage", Decimal(micros) / MICROS, overage, payer.postpaid)
+    yield from _compare(where, "exact amount in the memo per SIM", Decimal(micros) / MICROS, share, payer.postpaid)
+    used = {edr.physical_imsi for edr in payer.postpaid}
+    for imsi in sorted(({use.imsi for use in memo} | used) - payer.sims):
+        yield Difference("SIM of another payer", where, "none", imsi)
+
+
+def _statements_differ(where: str, payer: _Payer) -> Iterator[Difference]:
+    lines = [line for document in payer.statements for line in document.applied_customer_billing_rate]
+    uses = [use for document in payer.statements for use in document.bucket]
+    debited = sum(edr.octets_debited for edr in payer.prepaid)
+    overrun = sum(edr.octets_overrun for edr in payer.prepaid)
+    found_overrun = sum(document.octets_overrun for document in payer.statements)
+    bought = [bucket for bucket in payer.buckets if bucket.added]
+    price = Decimal(sum(bucket.credit.price_micros for bucket in bought)) / MICROS
+    found_price = sum((line.exact_amount.value for line in lines), Decimal(0))
+    yield from _compare(where, "octets used", debited, sum(use.octets_used for use in uses), payer.prepaid)
+    yield from _compare(where, "octets beyond the allowance", overrun, found_overrun, payer.prepaid)
+    yield from _compare(where, "octets bought", sum(b.added for b in bought), sum(line.octets for line in lines))
+    yield from _compare(where, "price of purchases", price, found_price)
+    for bucket_id in sorted({use.bucket_id for use in uses} ^ {bucket.bucket_id for bucket in payer.buckets}):
+        yield Difference("bucket missing, or of another payer", where, "none", bucket_id)
+
+
+def _sums_differ(document: Document) -> Iterator[Difference]:
+    """Lines are rounded by half a minor unit at most and add up to the total; net + VAT = gross; buckets add up."""
+    where = f"document {document.bill_no}"
+    lines = document.applied_customer_billing_rate
+    for line in lines:
+        if abs(line.amount - line.exact_amount.value) > _HALF_A_MINOR_UNIT:
+            yield Difference(f"amount of line {line.id}", where, str(line.exact_amount.value), str(line.amount))
+    net, gross = document.tax_excluded_amount.value, document.tax_included_amount.value
+    vat = sum((item.tax_amount.value for item in document.tax_item), Decimal(0))
+    for amounts, total in (
+        ([line.tax_excluded_amount.value for line in lines if line.tax_excluded_amount is not None], net),
+        ([line.tax_included_amount.value for line in lines if line.tax_included_amount is not None], gross),
+    ):
+        if amounts:
+            yield from _compare(where, "sum of the lines", total, sum(amounts, Decimal(0)))
+    yield from _compare(where, "net + VAT", gross, net + vat)
+    for use in document.bucket:
+        closing = use.octets_opening + use.octets_added - use.octets_used - use.octets_expired
+        what = f"opening + top-ups - used - expired of bucket {use.bucket_id}"
+        yield from _compare(where, what, use.octets_closing, closing)
+
+
+def _compare(
+    where: str, what: str, expected: int | Decimal, found: int | Decimal, behind: Sequence[Edr] = ()
+) -> Iterator[Difference]:
+    if expected != found:
+        yield Difference(what, where, str(expected), str(found), tuple(edr.edr_id for edr in behind))

@@ -1,0 +1,33 @@
+"""Exact money: computed as fractions, rounded half up once, where it becomes an amount on a document."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+MINOR_PLACES: Final = 2
+"""Decimal places of an amount: all currencies on offer (EUR, USD, GBP, CHF) have two (ISO 4217)."""
+RATE_PLACES: Final = 12
+"""Decimal places kept of what is printed for tracing only: unit prices and amounts before rounding."""
+
+
+def half_up(exact: Fraction, places: int = MINOR_PLACES) -> Decimal:
+    """`exact` as a Decimal with `places` places; a half goes away from zero."""
+    units = math.floor(abs(exact) * 10**places + Fraction(1, 2))
+    return Decimal(units if exact >= 0 else -units).scaleb(-places)
+
+
+def rate(exact: Fraction) -> Decimal:
+    """`exact` with the places it needs, from two to twelve."""
+    value = half_up(exact, RATE_PLACES).normalize()
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)  # a fraction is never NaN or infinite
+    return value if exponent <= -MINOR_PLACES else value.quantize(Decimal(1).scaleb(-MINOR_PLACES))
+
+
+def quantity(exact: Fraction) -> Decimal:
+    """`exact` with the places it needs, from none to twelve."""
+    value = half_up(exact, RATE_PLACES)
+    return value.quantize(Decimal(1)) if exact.denominator == 1 else value.normalize()

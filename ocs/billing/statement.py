@@ -1,0 +1,80 @@
+"""The consumer statement: what a B2C payer bought in a cycle, and where the octets went.
+
+Purchases were paid when they were made, so nothing is due. Buckets appear from the cycle of their purchase until they
+are used up or expired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from fractions import Fraction
+
+from ocs.billing.documents import BucketUse, Line, Money
+from ocs.billing.invoice import product_of, split_of
+from ocs.billing.ledger import BucketMovements
+from ocs.billing.money import half_up, rate
+from ocs.billing.wording import duration_in_words, volume_in_words
+from ocs.catalogue.plans import Bundle, PrepaidIndividual
+from ocs.inventory.provisioning import Operator
+from ocs.inventory.subscribers import Subscription
+from ocs.rating.cycle import local_date
+from ocs.units import MICROS
+
+
+def statement_lines(buckets: Iterable[tuple[Subscription, BucketMovements]], operator: Operator) -> Iterator[Line]:
+    """A line for each purchase of the cycle, and for each free quota given in it, at price zero."""
+    for subscription, bucket in buckets:
+        if not bucket.added:
+            continue
+        price = Fraction(bucket.credit.price_micros, MICROS)
+        amount = Money(unit=operator.currency, value=half_up(price))
+        included = operator.consumer_prices_include_vat
+        free = bucket.credit.cause == "free_quota"
+        yield Line(
+            id="",
+            type="free_quota" if free else "purchase",
+            name=_name(subscription, bucket),
+            date=local_date(bucket.credit.at, operator.time_zone).isoformat(),
+            split=split_of(subscription),
+            product=product_of(subscription),
+            octets=bucket.added,
+            quantity=Decimal(1),
+            unit="bundle",
+            unit_price=Money(unit=operator.currency, value=rate(price)),
+            exact_amount=Money(unit=operator.currency, value=rate(price)),
+            tax_included_amount=amount if included else None,
+            tax_excluded_amount=None if included else amount,
+        )
+
+
+def bucket_use(buckets: Iterable[tuple[Subscription, BucketMovements]]) -> Iterator[BucketUse]:
+    """A row for each bucket that the cycle saw."""
+    for subscription, bucket in buckets:
+        yield BucketUse(
+            bucket_id=bucket.bucket_id,
+            virtual_sim=subscription.mpc_iccid or "",
+            product=product_of(subscription),
+            name=_name(subscription, bucket),
+            octets_opening=bucket.opening,
+            octets_added=bucket.added,
+            octets_used=bucket.used,
+            octets_expired=bucket.expired,
+            octets_closing=bucket.closing,
+            octets_reserved=bucket.reserved,
+        )
+
+
+def _name(subscription: Subscription, bucket: BucketMovements) -> str:
+    plan = subscription.plan
+    volume = volume_in_words(bucket.credit.amount)
+    bundle = _bundle(plan, bucket) if isinstance(plan, PrepaidIndividual) else None
+    valid = f", valid {duration_in_words(bundle.valid)}" if bundle is not None else ""
+    free = "free quota " if bucket.credit.cause == "free_quota" else ""
+    return f"{plan.name or plan.id}: {free}{volume}{valid}"
+
+
+def _bundle(plan: PrepaidIndividual, bucket: BucketMovements) -> Bundle | None:
+    if plan.free_quota is not None and plan.free_quota.id == bucket.bundle_id:
+        return plan.free_quota
+    return plan.bundle(bucket.bundle_id)
