@@ -1,4 +1,4 @@
-"""The buckets of one prepaid subscription: credit, reserve, settle, debit, expire.
+"""The buckets of one subscription: credit, reserve, settle, debit, expire.
 
 A purse draws on its buckets in the order of their end (mode `parallel`) or of their purchase (mode `queue`). In a queue
 the next bucket starts, and its validity with it, when those before it are used up or have expired, or when a grant
@@ -7,11 +7,13 @@ draws on it already: such a grant can be used at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from ocs.catalogue.plans import Bundle
-from ocs.records.edr import BucketPart, Transfer
+from ocs.records.edr import BucketPart, Transfer, TransferKind
 from ocs.units import SECOND
 
 
@@ -20,7 +22,6 @@ class Bucket:
     """Octets bought, or given free, at once. `ends_at` is None until the bucket has started."""
 
     bucket_id: str
-    bundle_id: str
     credited: int
     valid_seconds: int
     ends_at: int | None = None
@@ -35,17 +36,15 @@ class Bucket:
         return self.credited - self.used - self.reserved - self.expired
 
 
-@dataclass(slots=True)
-class Part:
-    """What one bucket gives to one reservation: still pending octets, and the ledger line that made them so."""
+class Part(msgspec.Struct, frozen=True):
+    """What one bucket gives to one reservation, and the ledger line that made it pending."""
 
     bucket: Bucket
     pending: int
     pending_id: str
 
 
-@dataclass(slots=True)
-class Settlement:
+class Settlement(msgspec.Struct, frozen=True):
     """What became of a report: paid by buckets, in order, and what no bucket could cover."""
 
     paid: tuple[BucketPart, ...]
@@ -54,40 +53,45 @@ class Settlement:
 
 @dataclass(slots=True)
 class Purse:
-    """All credit of one prepaid subscription. Buckets with nothing left to give or to settle are dropped."""
+    """All credit of one subscription. Buckets with nothing left to give or to settle are dropped."""
 
     subscription_id: str
     account_id: str
     queued: bool
     buckets: list[Bucket] = field(default_factory=list)
+    free: int = 0
+    """Octets that a reservation could take now, those of queued buckets included."""
+    reserved: int = 0
+    """Octets pending in reservations."""
     purchases: int = 0
     started: list[Bucket] = field(default_factory=list)
     """Buckets that have started since somebody looked: their ends have to be watched."""
 
     @property
-    def free(self) -> int:
-        """Octets that a reservation could take now, those of queued buckets included."""
-        return sum([bucket.remaining for bucket in self.buckets])
-
-    @property
-    def reserved(self) -> int:
-        """Octets pending in reservations."""
-        return sum([bucket.reserved for bucket in self.buckets])
-
-    @property
     def balance(self) -> int:
         """Octets not yet used or expired, reserved or not."""
-        return sum([bucket.remaining + bucket.reserved for bucket in self.buckets])
+        return self.free + self.reserved
 
-    def credit(self, bundle: Bundle, now: int, cause: str, price_micros: int, ledger: list[Transfer]) -> Bucket:
-        """A new bucket holding `bundle`; it starts at once unless it has to queue."""
+    def credit(
+        self,
+        bundle: Bundle,
+        now: int,
+        cause: str,
+        price_micros: int,
+        ledger: list[Transfer],
+        ends_at: int | None = None,
+    ) -> Bucket:
+        """A new bucket holding `bundle`; it starts at once unless it has to queue, or its end is given."""
         self.purchases += 1
-        bucket = Bucket(f"{self.subscription_id}/{bundle.id}/{self.purchases}", bundle.id, bundle.volume, bundle.valid)
+        bucket = Bucket(f"{self.subscription_id}/{bundle.id}/{self.purchases}", bundle.volume, bundle.valid)
         self.buckets.append(bucket)
-        ledger.append(
-            self._line(f"{bucket.bucket_id}/credit", "credit", bucket, bundle.volume, now, cause, None, price_micros)
-        )
-        if not self.queued:
+        self.free += bundle.volume
+        transfer_id = f"{bucket.bucket_id}/credit"
+        ledger.append(self._line(transfer_id, "credit", bucket, bundle.volume, now, cause, None, price_micros))
+        if ends_at is not None:
+            bucket.ends_at = ends_at
+            self.started.append(bucket)
+        elif not self.queued:
             self._start(bucket, now)
             self.buckets.sort(key=lambda bucket: bucket.ends_at or 0)  # stable: oldest first at equal ends
         self._start_first(now)
@@ -104,6 +108,8 @@ class Purse:
     def reserve(self, octets: int, reservation_id: str, now: int, ledger: list[Transfer]) -> list[Part]:
         """Set `octets` aside (at most `free`), in drawing order."""
         parts = []
+        self.free -= octets
+        self.reserved += octets
         for bucket in self.buckets:
             take = min(octets, bucket.remaining)
             if take <= 0:
@@ -119,33 +125,33 @@ class Purse:
                 break
         return parts
 
-    def settle(self, parts: Iterable[Part], used: int, now: int, cause: str, ledger: list[Transfer]) -> Settlement:
+    def settle(self, parts: Sequence[Part], used: int, now: int, cause: str, ledger: list[Transfer]) -> Settlement:
         """Post `used` octets against a reservation, release the rest of it, debit what goes beyond it.
 
-        What is released of a bucket that has ended expires (a reservation outlives its bucket, its leftovers do not).
+        What is released of a bucket that has ended expires: a reservation outlives its bucket, its leftovers do not.
         """
         paid: list[BucketPart] = []
         for part in parts:
-            bucket = part.bucket
+            bucket, pending_id = part.bucket, part.pending_id
             posted = min(used, part.pending)
             leftover = part.pending - posted
             used -= posted
             bucket.reserved -= part.pending
-            bucket.used += posted
+            self.reserved -= part.pending
             if posted:
+                bucket.used += posted
                 paid.append(BucketPart(bucket.bucket_id, posted))
-                ledger.append(
-                    self._line(
-                        f"{cause}/{part.pending_id}/posted", "posted", bucket, posted, now, cause, part.pending_id
-                    )
-                )
+                line_id = f"{cause}/{pending_id}/posted"
+                ledger.append(self._line(line_id, "posted", bucket, posted, now, cause, pending_id))
             if leftover:
-                kind = "expired" if bucket.ended else "voided"
+                kind: TransferKind = "voided"
                 if bucket.ended:
+                    kind = "expired"
                     bucket.expired += leftover
-                ledger.append(
-                    self._line(f"{cause}/{part.pending_id}/{kind}", kind, bucket, leftover, now, cause, part.pending_id)
-                )
+                else:
+                    self.free += leftover
+                line_id = f"{cause}/{pending_id}/{kind}"
+                ledger.append(self._line(line_id, kind, bucket, leftover, now, cause, pending_id))
         if used:
             used = self._debit(used, paid, now, cause, ledger)
         self._drop_spent(now)
@@ -159,6 +165,7 @@ class Purse:
                 if bucket.ends_at is None:
                     self._start(bucket, now)
                 bucket.used += take
+                self.free -= take
                 octets -= take
                 paid.append(BucketPart(bucket.bucket_id, take))
                 ledger.append(self._line(f"{cause}/{bucket.bucket_id}/debit", "posted", bucket, take, now, cause, None))
@@ -170,19 +177,22 @@ class Purse:
         leftover = bucket.remaining
         if leftover:
             bucket.expired += leftover
-            transfer_id = f"{bucket.bucket_id}/expired"
-            ledger.append(self._line(transfer_id, "expired", bucket, leftover, now, "end of validity", None))
+            self.free -= leftover
+            line_id = f"{bucket.bucket_id}/expired"
+            ledger.append(self._line(line_id, "expired", bucket, leftover, now, "end of validity", None))
         self._drop_spent(now)
 
     def _drop_spent(self, now: int) -> None:
-        if any([bucket.used + bucket.expired == bucket.credited for bucket in self.buckets]):
-            self.buckets = [bucket for bucket in self.buckets if bucket.used + bucket.expired < bucket.credited]
-            self._start_first(now)
+        for bucket in self.buckets:
+            if bucket.used + bucket.expired == bucket.credited:
+                self.buckets = [bucket for bucket in self.buckets if bucket.used + bucket.expired < bucket.credited]
+                self._start_first(now)
+                break
 
     def _line(
         self,
         transfer_id: str,
-        kind: str,
+        kind: TransferKind,
         bucket: Bucket,
         amount: int,
         now: int,
@@ -190,12 +200,13 @@ class Purse:
         pending_id: str | None,
         price_micros: int = 0,
     ) -> Transfer:
+        subscription_id, account_id = self.subscription_id, self.account_id
         return Transfer(
             transfer_id,
-            kind,  # type: ignore[arg-type]
+            kind,
             bucket.bucket_id,
-            self.subscription_id,
-            self.account_id,
+            subscription_id,
+            account_id,
             amount,
             now,
             cause,

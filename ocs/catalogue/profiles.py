@@ -57,6 +57,8 @@ class Profile(FileModel):
             if split.id in names:
                 mistakes.append(f"split id {split.id!r} is used twice")
             names.add(split.id)
+            if split.id == "sim":
+                mistakes.append("split id 'sim' is taken: it stands for the physical SIM itself")
             for rating_group in split.rating_groups or (None,):
                 other = owners.setdefault((split.apn, rating_group), split.id)
                 if other != split.id:

@@ -88,3 +88,6 @@ class Outcome(msgspec.Struct, gc=False):
     edrs: list[Edr]
     transfers: list[Transfer]
     decisions: list[Decision]
+    """Filled by an engine that explains itself; empty otherwise."""
+    alarms: list[str]
+    """What an operator should look at: identities that disagree, a request number used twice."""

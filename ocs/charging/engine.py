@@ -10,15 +10,16 @@ from ocs.charging.state import State
 class Engine:
     """One OCS's charging, without I/O, clock or chance.
 
-    `origin_host` and `origin_realm` are its DiameterIdentity and realm, as they stand in every answer.
+    `origin_host` and `origin_realm` are its DiameterIdentity and realm, as they stand in every answer. With
+    `explaining`, outcomes also say which split, plan, bucket and rule gave each service its answer.
     """
 
-    def __init__(self, origin_host: str, origin_realm: str) -> None:
-        self.state = State(origin_host, origin_realm)
+    def __init__(self, origin_host: str, origin_realm: str, explaining: bool = False) -> None:
+        self.state = State(origin_host, origin_realm, explaining)
 
     def apply(self, command: Command, now: int) -> Outcome:
         """Do what is due up to `now`, then `command`. `now`: microseconds UTC, never less than before."""
-        out = Outcome(None, [], [], [], [])
+        out = Outcome(None, [], [], [], [], [])
         state = self.state
         supervision.run_due(state, now, out)
         match command:

@@ -10,7 +10,7 @@ from ocs.charging.state import TX, Credit, Due, State
 from ocs.charging.usage import note_balance
 from ocs.gy.messages import ResultCode
 from ocs.inventory.subscribers import Status, Subscription
-from ocs.units import MICROS
+from ocs.units import DAY, MICROS, SECOND
 
 
 def provision(state: State, command: Provision, now: int, out: Outcome) -> Receipt:
@@ -35,6 +35,19 @@ def _open_credit(state: State, subscription: Subscription, now: int, out: Outcom
         if plan.free_quota is not None:
             _credit(state, credit, plan.free_quota, now, "free_quota", out)
         note_balance(credit)
+    elif plan.limit is not None:
+        credit.purse = Purse(subscription.subscription_id, subscription.account_id, queued=True)
+        renew_limit(state, credit, plan.limit, now, out)
+
+
+def renew_limit(state: State, credit: Credit, limit_octets: int, now: int, out: Outcome) -> None:
+    """A per-SIM limit is an allowance of the billing cycle that costs nothing."""
+    assert credit.purse is not None
+    cycle = state.cycle_at(now)
+    bundle = Bundle(id="limit", volume=limit_octets, valid=DAY // SECOND)
+    credit.purse.credit(bundle, now, f"limit {cycle.id}", 0, out.transfers, ends_at=cycle.end)
+    state.watch_started(credit)
+    note_balance(credit)
 
 
 def top_up(state: State, command: TopUp, now: int, out: Outcome) -> Receipt:

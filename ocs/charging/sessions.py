@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from ocs.charging.commands import Outcome
+from ocs.charging.identification import Identified, ps_information, unit_of
+from ocs.charging.reauthorisation import reauthorise_waiting
 from ocs.charging.state import IDLE_LIMIT, TOMBSTONE_LIFE, Due, Service, Session, State
 from ocs.charging.usage import note_balance
-from ocs.gy.messages import Ccr
-from ocs.inventory.subscribers import Route, Subscriber
+from ocs.gy.messages import Ccr, CcRequestType
+from ocs.inventory.provisioning import Peer
+
+_ORDINARY = Peer(origin_host="*")
 
 
-def open_session(state: State, ccr: Ccr, subscriber: Subscriber, route: Route, now: int, out: Outcome) -> Session:
-    """A new session; an older one on the same bearer is a ghost whose end got lost, and gives its reservations back."""
-    session = Session(ccr.session_id, ccr.origin_host, ccr.origin_realm, subscriber, route, now, now)
-    session.bearer = _bearer(ccr, subscriber, route)
+def open_session(state: State, ccr: Ccr, found: Identified, now: int, out: Outcome) -> Session:
+    """A new session, or the short-lived one of an event.
+
+    An older session on the same bearer is a ghost whose end got lost, and gives its reservations back.
+    """
+    peer = _peer(state, ccr)
+    session = Session(
+        ccr.session_id, ccr.origin_host, ccr.origin_realm, found.subscriber, found.route, found.apn, found.unit,
+        peer, now, now,
+    )  # fmt: skip
+    if ccr.cc_request_type is CcRequestType.EVENT:
+        session.unknown_to_updates = True
+        session.closed_at = now
+        return session
+    session.bearer = _bearer(ccr, found)
     if session.bearer is not None:
         ghost = state.bearers.get(session.bearer)
         if ghost is not None:
@@ -23,16 +38,41 @@ def open_session(state: State, ccr: Ccr, subscriber: Subscriber, route: Route, n
     return session
 
 
-def _bearer(ccr: Ccr, subscriber: Subscriber, route: Route) -> tuple[object, ...] | None:
+def stray(state: State, ccr: Ccr, now: int) -> Session:
+    """A report for a session never opened here: remembered, so that its repeat is known."""
+    unit, peer = unit_of(ccr.service_context_id) or "octets", _peer(state, ccr)
+    session = Session(ccr.session_id, ccr.origin_host, ccr.origin_realm, None, None, "", unit, peer, now, now)
+    session.closed_at = now
+    keep_tombstone(state, session, now)
+    return session
+
+
+def _peer(state: State, ccr: Ccr) -> Peer:
+    return state.inventory.peers.get(ccr.origin_host, _ORDINARY)
+
+
+def _bearer(ccr: Ccr, found: Identified) -> tuple[object, ...] | None:
     """What two sessions of one bearer share: peer, SIM, APN, PDN type and NSAPI, else Charging-Id and GGSN."""
-    information = ccr.service_information.ps_information if ccr.service_information is not None else None
+    information = ps_information(ccr)
     if information is None:
         return None
     if information.nsapi is not None:
-        return ccr.origin_host, subscriber.imsi, route.apn, information.pdp_type, information.nsapi
+        return ccr.origin_host, found.subscriber.imsi, found.apn, information.pdp_type, information.nsapi
     if information.charging_id is not None and information.ggsn_address:
-        return ccr.origin_host, subscriber.imsi, route.apn, information.charging_id, information.ggsn_address
+        return ccr.origin_host, found.subscriber.imsi, found.apn, information.charging_id, information.ggsn_address
     return None
+
+
+def note_origin_state(state: State, origin_host: str, origin_state_id: int, now: int, out: Outcome) -> None:
+    """A higher Origin-State-Id: the client has restarted and lost its sessions (RFC 6733 8.6, 8.16)."""
+    known = state.origin_states.get(origin_host)
+    if known is not None and origin_state_id > known:
+        for session in [s for s in state.sessions.values() if s.origin_host == origin_host and s.closed_at is None]:
+            close(state, session, now, out)
+            for service in session.services.values():
+                reauthorise_waiting(state, service.credit, now, out)
+    if known is None or origin_state_id > known:
+        state.origin_states[origin_host] = origin_state_id
 
 
 def release(service: Service, now: int, cause: str, out: Outcome) -> None:
@@ -57,12 +97,12 @@ def close(state: State, session: Session, now: int, out: Outcome, keep: bool = T
     if session.bearer is not None and state.bearers.get(session.bearer) is session:
         del state.bearers[session.bearer]
     if keep:
-        forget(state, session, now)
+        keep_tombstone(state, session, now)
     else:
         del state.sessions[session.session_id]
 
 
-def forget(state: State, session: Session, now: int) -> None:
-    """Keep a closed session as a tombstone until its time is over."""
+def keep_tombstone(state: State, session: Session, now: int) -> None:
+    """Remember a closed session until its time is over."""
     state.sessions[session.session_id] = session
     state.schedule(now + TOMBSTONE_LIFE, Due.TOMBSTONE_END, session)

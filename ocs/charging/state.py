@@ -12,17 +12,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+import msgspec
+
 from ocs.balances.purse import Bucket, Part, Purse
 from ocs.gy.messages import Cca
+from ocs.inventory.provisioning import Peer
 from ocs.inventory.subscribers import Inventory, Route, Subscriber, Subscription
 from ocs.rating.cycle import Cycle, cycle_of
+from ocs.rating.tariff import Unit
 from ocs.units import HOUR, SECOND
 
 IDLE_LIMIT = 48 * HOUR
 """A session without reservations and without requests for so long is closed (a parked car keeps its session)."""
 TOMBSTONE_LIFE = 24 * HOUR
 """How long a closed session is remembered."""
-ANSWERS_KEPT = 16
+ANSWERS_KEPT = 8
 """Answers of one session kept for repeated requests; an older repeat is recognised, but answered 5012."""
 REAUTHORISATION_GUARD = 30 * SECOND
 """How long after a RAR without a CCR-U the RAR is repeated, once."""
@@ -52,24 +56,29 @@ class Credit:
 
     subscription: Subscription
     purse: Purse | None
-    used_octets: int = 0
+    used: int = 0
+    """Everything reported so far, in the service's units."""
     services: dict[Service, None] = field(default_factory=dict)
     """Services of open sessions, in the order in which they came (a set that keeps order)."""
     waiting: dict[Service, None] = field(default_factory=dict)
     """Those of them that were refused units and wait for credit."""
 
 
-@dataclass(slots=True, eq=False)
-class Grant:
+class Grant(msgspec.Struct, eq=False):
     """Units handed to one service. Usage settles under the credit in force when it was given."""
 
     reservation_id: str
     credit: Credit
-    octets: int
+    amount: int
     given_at: int
     ends_at: int
+    """Of the reservation: Validity-Time and grace."""
+    validity_seconds: int
+    request_number: int
     parts: list[Part]
     final: bool
+    switches_at: int | None
+    """The tariff switch that the client was told of (Tariff-Time-Change)."""
     ended: bool = False
     """Its reservation ran out unreported: what is reported still is debited, marked `late`."""
 
@@ -81,7 +90,12 @@ class Service:
     session: Session
     key: ServiceKey
     credit: Credit
+    unit: Unit
     grant: Grant | None = None
+    used: int = 0
+    """Units reported so far in this session."""
+    graceful_until: int | None = None
+    """While final units are over and the client redirects or restricts: until when it may."""
     refused: int | None = None
     """The Result-Code that its last request for units met, if it was an error."""
     reauthorising: int = 0
@@ -90,14 +104,14 @@ class Service:
     """When the RAR on its way is due for its repeat."""
 
 
-@dataclass(slots=True)
-class Answered:
+class Answered(msgspec.Struct, eq=False):
     """A request that was answered, so that its repeat is known."""
 
     request_type: int
     content: bytes
     answer: Cca
-    revision: int
+    parts: dict[str, int]
+    """Records written under this number, by service: another request with the same number goes on counting."""
 
 
 @dataclass(slots=True, eq=False)
@@ -109,6 +123,9 @@ class Session:
     origin_realm: str
     subscriber: Subscriber | None
     route: Route | None
+    apn: str
+    unit: Unit
+    peer: Peer
     opened_at: int
     last_request_at: int
     bearer: tuple[object, ...] | None = None
@@ -118,6 +135,8 @@ class Session:
     seen: list[list[int]] = field(default_factory=list)
     """CC-Request-Numbers met, as closed ranges: more of them than answers are kept."""
     closed_at: int | None = None
+    unknown_to_updates: bool = False
+    """It was an event: remembered for its repeats, but no session to update or end."""
 
     def remember(self, number: int, answered: Answered) -> None:
         """Keep an answer, and forget the oldest beyond the limit."""
@@ -140,6 +159,7 @@ class State:
 
     origin_host: str
     origin_realm: str
+    explaining: bool = False
     inventory: Inventory = field(default_factory=Inventory)
     credits: dict[str, Credit] = field(default_factory=dict)
     """By subscription id."""
@@ -149,6 +169,8 @@ class State:
     requests: dict[str, str] = field(default_factory=dict)
     """Operators' requests done, request id -> reference of what was made."""
     deadlines: list[tuple[int, int, Due, object]] = field(default_factory=list)
+    origin_states: dict[str, int] = field(default_factory=dict)
+    """The highest Origin-State-Id met, by Origin-Host (RFC 6733 8.16)."""
     scheduled: int = 0
     cycle: Cycle | None = None
 
@@ -173,9 +195,15 @@ class State:
             at, _, due, what = heapq.heappop(self.deadlines)
             yield at, due, what
 
-    def cycle_id(self, at: int) -> str:
+    def cycle_at(self, at: int) -> Cycle:
         """The billing cycle that an instant belongs to."""
-        if self.cycle is None or not self.cycle.start <= at < self.cycle.end:
+        cycle = self.cycle
+        if cycle is None or not cycle.start <= at < cycle.end:
             operator = self.inventory.operator
-            self.cycle = cycle_of(at, operator.time_zone, operator.cycle_day)
-        return self.cycle.id
+            cycle = self.cycle = cycle_of(at, operator.time_zone, operator.cycle_day)
+        return cycle
+
+    def cycle_after(self, cycle: Cycle) -> Cycle:
+        """The billing cycle that follows."""
+        operator = self.inventory.operator
+        return cycle_of(cycle.end, operator.time_zone, operator.cycle_day)

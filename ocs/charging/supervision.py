@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ocs.balances.purse import Bucket
+from ocs.catalogue.plans import PostpaidIndividual
 from ocs.charging.commands import Outcome
+from ocs.charging.operations import renew_limit
 from ocs.charging.reauthorisation import reauthorise_waiting, repeat
 from ocs.charging.sessions import close, release
 from ocs.charging.state import IDLE_LIMIT, Credit, Due, Grant, Service, Session, State
@@ -37,10 +39,15 @@ def _end_reservation(state: State, service: Service, grant: Grant, at: int, out:
 
 
 def _end_bucket(state: State, credit: Credit, bucket: Bucket, at: int, out: Outcome) -> None:
-    if credit.purse is not None:
-        credit.purse.end(bucket, at, out.transfers)
-        note_balance(credit)
-        state.watch_started(credit)
+    """Validity over: what is not reserved expires; a per-SIM limit begins anew with the cycle."""
+    assert credit.purse is not None
+    credit.purse.end(bucket, at, out.transfers)
+    plan = credit.subscription.plan
+    if isinstance(plan, PostpaidIndividual) and plan.limit is not None:
+        renew_limit(state, credit, plan.limit, at, out)
+        reauthorise_waiting(state, credit, at, out)
+    note_balance(credit)
+    state.watch_started(credit)
 
 
 def _end_idle(state: State, session: Session, at: int, out: Outcome) -> None:

@@ -47,6 +47,24 @@ class Account(FileModel):
     address: tuple[str, ...] = ()
 
 
+class Peer(FileModel):
+    """What one Gy client understands, by its Origin-Host (real clients differ: see docs/connect-a-pgw.md)."""
+
+    origin_host: Annotated[str, Field(min_length=1)]
+    tariff_time_change: bool = False
+    """Splits its report at a Tariff-Time-Change; others must end the session when they get one (RFC 8506 5.1.1)."""
+    reauthorisation: bool = True
+    """Understands RAR."""
+    abort: bool = False
+    """Understands ASR."""
+    thresholds: bool = True
+    """Understands the quota thresholds of TS 32.299."""
+    graceful_final_units: bool = True
+    """Understands redirect and restrict; others get terminate. Must be false where "no units" is read as "free"."""
+    tolerate_vendors: tuple[int, ...] = ()
+    """Vendors whose unknown M AVPs are skipped inside MSCC and Service-Information."""
+
+
 class Sim(FileModel):
     """A physical SIM and, through its profile, its virtual ones."""
 
@@ -55,7 +73,13 @@ class Sim(FileModel):
     msisdn: Annotated[str, Field(pattern=r"^\d{5,15}$")] | None = None
     account: str
     """The account that owns the SIM."""
-    profile: str
+    profile: str | None = None
+    """Absent: an ordinary SIM, rated as a whole by its own `plan`."""
+    plan: str | None = None
+    """The postpaid plan of the physical SIM: its SMS and calls, and all traffic of a SIM without profile.
+
+    Absent: the plan of the profile's first b2b split.
+    """
     payers: dict[str, str] = Field(default_factory=dict)
     """Payer account by split id, for splits that name none."""
     plans: dict[str, str] = Field(default_factory=dict)
@@ -75,11 +99,13 @@ class Provisioning(FileModel):
     plans: tuple[Plan, ...] = ()
     profiles: tuple[Profile, ...] = ()
     sims: tuple[Sim, ...] = ()
+    peers: tuple[Peer, ...] = ()
 
     def problems(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """What the parts say against each other, as (location, message): unknown names, doubles, wrong pairings."""
         for field in ("accounts", "plans", "profiles"):
             yield from _doubles(field, [item.id for item in getattr(self, field)])
+        yield from _doubles("peers", [peer.origin_host for peer in self.peers], "origin_host")
         accounts = {account.id for account in self.accounts}
         plans = {plan.id: plan for plan in self.plans}
         profiles = {profile.id: profile for profile in self.profiles}
@@ -97,6 +123,20 @@ class Provisioning(FileModel):
             at = ("sims", number)
             if sim.account not in accounts:
                 yield (*at, "account"), f"unknown account {sim.account!r}"
+            if sim.plan is not None and sim.plan not in plans:
+                yield (*at, "plan"), f"unknown plan {sim.plan!r}"
+            elif sim.plan is not None and plans[sim.plan].kind == "prepaid_individual":
+                yield (
+                    (*at, "plan"),
+                    f"{sim.plan!r} is a prepaid plan: it goes to a virtual SIM, not to the physical SIM",
+                )
+            if sim.profile is None:
+                if sim.plan is None:
+                    yield at, "a SIM has a profile, or a plan of its own"
+                for field in ("payers", "plans"):
+                    if getattr(sim, field):
+                        yield (*at, field), "a SIM without a profile has no splits"
+                continue
             sold = profiles.get(sim.profile)
             if sold is None:
                 yield (*at, "profile"), f"unknown profile {sim.profile!r}"

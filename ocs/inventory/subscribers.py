@@ -12,7 +12,7 @@ from enum import Enum
 from ocs.catalogue.plans import Plan
 from ocs.catalogue.profiles import Profile, Split
 from ocs.inventory.identifiers import mpc_iccid, mpc_imsi
-from ocs.inventory.provisioning import Account, Operator, Provisioning, Sim
+from ocs.inventory.provisioning import Account, Operator, Peer, Provisioning, Sim
 
 
 class Status(Enum):
@@ -26,22 +26,22 @@ class Status(Enum):
 
 @dataclass(slots=True, eq=False)
 class Subscription:
-    """One split of one SIM: who pays, and by which plan."""
+    """One split of one SIM, or (`profile` None) the physical SIM itself: who pays, and by which plan."""
 
     subscription_id: str
     sim: Subscriber
-    profile: Profile
+    profile: Profile | None
     split: Split
     plan: Plan
     account_id: str
-    mpc_imsi: str
-    mpc_iccid: str
+    mpc_imsi: str | None
+    mpc_iccid: str | None
     status: Status = Status.ACTIVE
 
     @property
     def rating_imsi(self) -> str:
         """The identity that usage is rated on: the virtual SIM for B2C, the physical one for B2B."""
-        return self.mpc_imsi if self.split.party == "b2c" else self.sim.imsi
+        return self.mpc_imsi if self.split.party == "b2c" and self.mpc_imsi is not None else self.sim.imsi
 
 
 @dataclass(slots=True, eq=False)
@@ -89,9 +89,16 @@ class Subscriber:
     provisioned_at: int
     status: Status = Status.ACTIVE
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
-    """By split id."""
+    """By split id; that of the physical SIM itself as `sim`."""
     routes: dict[str, Route] = field(default_factory=dict)
     """By APN."""
+    own_route: Route | None = None
+    """The physical SIM itself: SMS and calls, and every APN where there is no profile."""
+    has_profile: bool = True
+
+    def route(self, apn: str) -> Route | None:
+        """Who pays on `apn`; None if nobody does. There is no split look-up without a profile."""
+        return self.routes.get(apn) if self.has_profile else self.own_route
 
 
 @dataclass(slots=True)
@@ -104,6 +111,8 @@ class Inventory:
     profiles: dict[str, Profile] = field(default_factory=dict)
     by_imsi: dict[str, Subscriber] = field(default_factory=dict)
     by_msisdn: dict[str, Subscriber] = field(default_factory=dict)
+    peers: dict[str, Peer] = field(default_factory=dict)
+    """By Origin-Host; a client that is not listed is an ordinary one."""
     serial: int = 0
     """Of the virtual SIM provisioned last."""
 
@@ -132,6 +141,7 @@ class Inventory:
         self.accounts.update((account.id, account) for account in provisioning.accounts)
         self.plans.update((plan.id, plan) for plan in provisioning.plans)
         self.profiles.update((profile.id, profile) for profile in provisioning.profiles)
+        self.peers.update((peer.origin_host, peer) for peer in provisioning.peers)
         return [self._add_sim(sim, now) for sim in provisioning.sims]
 
     def _add_sim(self, sim: Sim, now: int) -> Subscriber:
@@ -139,15 +149,44 @@ class Inventory:
         self.by_imsi[sim.imsi] = subscriber
         if sim.msisdn is not None:
             self.by_msisdn[sim.msisdn] = subscriber
+        self._add_own(subscriber, sim)
+        if sim.profile is None:
+            subscriber.has_profile = False
+            return subscriber
         profile = self.profiles[sim.profile]
         for split in profile.splits:
             self.serial += 1
-            subscription_id = f"{sim.imsi}/{split.id}/1"
             plan = self.plans[sim.plans.get(split.id, split.plan)]
             payer = split.payer if split.payer is not None else sim.payers[split.id]
-            subscription = Subscription(
-                subscription_id, subscriber, profile, split, plan, payer, mpc_imsi(self.serial), mpc_iccid(self.serial)
-            )
-            subscriber.subscriptions[split.id] = subscription
+            identifiers = mpc_imsi(self.serial), mpc_iccid(self.serial)
+            subscription = _subscription(subscriber, profile, split, plan, payer, *identifiers)
             subscriber.routes.setdefault(split.apn, Route(split.apn)).add(subscription)
         return subscriber
+
+    def _add_own(self, subscriber: Subscriber, sim: Sim) -> None:
+        """The subscription of the physical SIM itself, if some postpaid plan says what it costs."""
+        plan_id, payer = sim.plan, sim.account
+        if plan_id is None and sim.profile is not None:
+            for split in self.profiles[sim.profile].splits:
+                if split.party == "b2b":
+                    plan_id, payer = sim.plans.get(split.id, split.plan), split.payer or sim.payers[split.id]
+                    break
+        if plan_id is not None:
+            own = Split(id="sim", party="b2b", payer=payer, apn="*", plan=plan_id)
+            subscriber.own_route = Route("*")
+            subscriber.own_route.add(_subscription(subscriber, None, own, self.plans[plan_id], payer, None, None))
+
+
+def _subscription(
+    subscriber: Subscriber,
+    profile: Profile | None,
+    split: Split,
+    plan: Plan,
+    payer: str,
+    imsi: str | None,
+    iccid: str | None,
+) -> Subscription:
+    subscription_id = f"{subscriber.imsi}/{split.id}/1"
+    subscription = Subscription(subscription_id, subscriber, profile, split, plan, payer, imsi, iccid)
+    subscriber.subscriptions[split.id] = subscription
+    return subscription

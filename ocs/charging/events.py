@@ -1,0 +1,167 @@
+"""CCR-E: one-time events (RFC 8506 6): direct debit, refund, balance check, price enquiry. They leave no session."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ocs.catalogue.plans import Bundle
+from ocs.charging import quota, usage
+from ocs.charging.state import Credit
+from ocs.charging.usage import NOTHING, Exchange, Report
+from ocs.gy.failed import failed_avp
+from ocs.gy.messages import (
+    Cca,
+    CheckBalanceResult,
+    CostInformation,
+    FailedAvp,
+    GrantedServiceUnit,
+    MultipleServicesCreditControl,
+    RequestedAction,
+    RequestedServiceUnit,
+    ResultCode,
+    UnitValue,
+)
+from ocs.rating.tariff import Unit, price, sells
+
+REFUND_VALID_SECONDS = 28 * 86_400
+"""How long refunded octets can be used."""
+
+# ISO 4217.
+_CURRENCY_CODES = {"EUR": 978, "USD": 840, "GBP": 826, "CHF": 756}
+
+
+class _Event(msgspec.Struct, eq=False):
+    """One service of the event and its fate."""
+
+    mscc: MultipleServicesCreditControl
+    code: ResultCode
+    granted: int | None = None
+    micros: int = 0
+
+
+def charge_event(exchange: Exchange) -> Cca:
+    """Do what Requested-Action says, service by service; each succeeds or fails alone."""
+    ccr, unit = exchange.ccr, exchange.session.unit
+    action = ccr.requested_action
+    if action is None:
+        return _answer(exchange, ResultCode.MISSING_AVP, failed=(failed_avp("Requested-Action", 0),))
+    services = exchange.services or (MultipleServicesCreditControl(),)
+    events = [_one(exchange, mscc, action) for mscc in services]
+    failed = tuple(
+        failed_avp("Rating-Group", event.mscc.rating_group or 0)
+        for event in events
+        if event.code is ResultCode.RATING_FAILED
+    )
+    code = events[0].code if len(events) == 1 else ResultCode.SUCCESS
+    answer = _answer(exchange, code, failed=failed)
+    if action is RequestedAction.CHECK_BALANCE:
+        # Not an error: the answer to the question (RFC 8506 8.6).
+        enough = all(event.code is ResultCode.SUCCESS for event in events)
+        if code in (ResultCode.SUCCESS, ResultCode.CREDIT_LIMIT_REACHED):
+            answer.result_code = ResultCode.SUCCESS
+            answer.check_balance_result = CheckBalanceResult.ENOUGH_CREDIT if enough else CheckBalanceResult.NO_CREDIT
+        return answer
+    if action is RequestedAction.PRICE_ENQUIRY:
+        if code is ResultCode.SUCCESS:
+            answer.cost_information = _cost(exchange, sum(event.micros for event in events))
+        return answer
+    if len(events) == 1 and not exchange.services:
+        answer.granted_service_unit = _units(unit, events[0].granted)
+    elif exchange.services:
+        answer.multiple_services_credit_control = tuple(
+            MultipleServicesCreditControl(
+                granted_service_unit=_units(unit, event.granted),
+                service_identifier=event.mscc.service_identifier,
+                rating_group=event.mscc.rating_group,
+                result_code=event.code,
+            )
+            for event in events
+        )
+    return answer
+
+
+def _one(exchange: Exchange, mscc: MultipleServicesCreditControl, action: RequestedAction) -> _Event:
+    unit, route = exchange.session.unit, exchange.session.route
+    assert route is not None
+    subscription = route.subscription(mscc.rating_group)
+    amount = _amount(mscc.requested_service_unit, unit)
+    if subscription is None or amount is None:
+        return _Event(mscc, ResultCode.RATING_FAILED)
+    credit = exchange.state.credits[subscription.subscription_id]
+    if quota.barred(credit) is not None or not sells(subscription.plan, unit):
+        return _Event(mscc, ResultCode.END_USER_SERVICE_DENIED)
+    micros = price(subscription.plan, unit, 0, amount) or 0
+    if action is RequestedAction.PRICE_ENQUIRY:
+        return _Event(mscc, ResultCode.SUCCESS, micros=micros)
+    if action is not RequestedAction.REFUND_ACCOUNT and credit.purse is not None and credit.purse.free < amount:
+        return _Event(mscc, ResultCode.CREDIT_LIMIT_REACHED)
+    if action is RequestedAction.CHECK_BALANCE:
+        return _Event(mscc, ResultCode.SUCCESS)
+    report = _move(exchange, mscc, credit, -amount if action is RequestedAction.REFUND_ACCOUNT else amount)
+    exchange.out.edrs.append(usage.record(exchange, report, mscc, None, ResultCode.SUCCESS))
+    exchange.state.watch_started(credit)
+    return _Event(mscc, ResultCode.SUCCESS, granted=amount)
+
+
+def _amount(requested: RequestedServiceUnit | None, unit: Unit) -> int | None:
+    """How many units the event is about; one message where nothing is said; None where that cannot be."""
+    wish = requested if requested is not None else RequestedServiceUnit()
+    if wish.cc_money is not None:
+        return None
+    if unit == "units":
+        return 1 if wish.cc_service_specific_units is None else wish.cc_service_specific_units or None
+    if unit == "seconds":
+        return wish.cc_time or None
+    return wish.cc_total_octets or ((wish.cc_input_octets or 0) + (wish.cc_output_octets or 0)) or None
+
+
+def _move(exchange: Exchange, mscc: MultipleServicesCreditControl, credit: Credit, amount: int) -> Report:
+    """Debit `amount` units, or credit them where it is negative."""
+    record_id = usage.next_record_id(exchange, mscc)
+    purse, out, now = credit.purse, exchange.out, exchange.now
+    before = purse.balance if purse is not None else None
+    settlement = NOTHING
+    if purse is not None and amount > 0:
+        settlement = purse.settle((), amount, now, record_id, out.transfers)
+    elif purse is not None:
+        refund = Bundle(id="refund", volume=-amount, valid=REFUND_VALID_SECONDS)
+        purse.credit(refund, now, record_id, 0, out.transfers)
+    usage.note_balance(credit)
+    credit.used += amount
+    micros = price(credit.subscription.plan, exchange.session.unit, 0, amount)
+    after = purse.balance if purse is not None else None
+    at = exchange.event_time
+    return Report(record_id, credit, 0, 0, amount, settlement, False, at, at, before, after, micros, None)
+
+
+def _units(unit: Unit, amount: int | None) -> GrantedServiceUnit | None:
+    if amount is None:
+        return None
+    if unit == "octets":
+        return GrantedServiceUnit(cc_total_octets=amount)
+    return (
+        GrantedServiceUnit(cc_time=amount)
+        if unit == "seconds"
+        else GrantedServiceUnit(cc_service_specific_units=amount)
+    )
+
+
+def _cost(exchange: Exchange, micros: int) -> CostInformation:
+    """Micros as Cost-Information: value digits and a power of ten (RFC 8506 8.7, 8.8)."""
+    currency = exchange.state.inventory.operator.currency
+    return CostInformation(
+        unit_value=UnitValue(value_digits=micros, exponent=-6), currency_code=_CURRENCY_CODES[currency]
+    )
+
+
+def _answer(exchange: Exchange, code: ResultCode, failed: tuple[FailedAvp, ...] = ()) -> Cca:
+    ccr, state = exchange.ccr, exchange.state
+    return Cca(
+        session_id=ccr.session_id,
+        result_code=code,
+        origin_host=state.origin_host,
+        origin_realm=state.origin_realm,
+        cc_request_type=ccr.cc_request_type,
+        cc_request_number=ccr.cc_request_number,
+        failed_avp=failed,
+    )
