@@ -45,9 +45,9 @@ def _duration(text: object) -> int:
     return _quantity(text, DURATION_UNITS, "a duration such as '28 days', '1 h', '90 s' or whole seconds")
 
 
-Volume = Annotated[int, BeforeValidator(_volume)]
+Volume = Annotated[int, BeforeValidator(_volume, json_schema_input_type=int | str)]
 """Octets, written as `50 MB` (10^6), `4 MiB` (2^20) or a whole number of octets."""
-Duration = Annotated[int, BeforeValidator(_duration)]
+Duration = Annotated[int, BeforeValidator(_duration, json_schema_input_type=int | str)]
 """Seconds, written as `28 days`, `1 h`, `90 s` or a whole number of seconds."""
 
 

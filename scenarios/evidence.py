@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from ocs.billing.documents import Document
+from ocs.billing.rated import RatedRecord
 from ocs.catalogue.plans import Plan
 from ocs.catalogue.profiles import Party, Split, normal_apn
 from ocs.gy.messages import Asr, Cca, Ccr, CcRequestType, ErrorAnswer, FinalUnitIndication, Rar
@@ -62,6 +64,7 @@ class Purchase:
     at: int
     volume: int
     valid_seconds: int
+    price_micros: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +127,12 @@ class Evidence:
     """Octets that no report covers, by (car, split id): a run without faults has none."""
     edrs: list[Edr]
     transfers: list[Transfer]
+    rated: list[RatedRecord]
+    documents: list[Document]
     twin: Twin
 
-    def _splits(self) -> Iterator[tuple[str, Sim, Split]]:
+    def splits(self) -> Iterator[tuple[str, Sim, Split]]:
+        """Every split of every car, in order of cars."""
         profiles = {profile.id: profile for profile in self.provisioning.profiles}
         for vehicle, sim in self.sims.items():
             for split in profiles[sim.profile].splits if sim.profile else ():
@@ -144,14 +150,14 @@ class Evidence:
                 split.payer or sim.payers[split.id],
                 plans[sim.plans.get(split.id, split.plan)],
             )
-            for vehicle, sim, split in self._splits()
+            for vehicle, sim, split in self.splits()
         }
 
     @cached_property
     def _owners(self) -> dict[tuple[str, str, int | None], Share]:
         return {
             (vehicle, split.apn, rating_group): self.shares[vehicle, split.id]
-            for vehicle, _, split in self._splits()
+            for vehicle, _, split in self.splits()
             for rating_group in split.rating_groups or (None,)
         }
 

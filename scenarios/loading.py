@@ -52,28 +52,30 @@ def load(path: Path) -> Scenario:
             [Mistake(file, 1, "", "expected a scenario: title, start, duration, provisioning, fleet, expect")]
         )
     mistakes: list[Mistake] = []
-    sold = _read_provisioning(path, tree, mistakes)
+    missed: set[str] = set()
+    sold = _read_provisioning(path, tree, mistakes, missed)
     tree["provisioning"] = sold or Provisioning()
     tree.pop("include", None)
-    scenario = _read(Scenario, tree, file, mistakes, stand_ins=_ANY_SCENARIO, follow=sold is not None)
+    scenario = _read(Scenario, tree, file, mistakes, missed, stand_ins=_ANY_SCENARIO, follow=sold is not None)
     if mistakes or scenario is None:
         raise FileError(sorted(set(mistakes), key=lambda mistake: (mistake.file, mistake.line or 0, mistake.field)))
     return scenario
 
 
-def _read_provisioning(path: Path, tree: Any, mistakes: list[Mistake]) -> Provisioning | None:
+def _read_provisioning(path: Path, tree: Any, mistakes: list[Mistake], missed: set[str]) -> Provisioning | None:
     inline, include = tree.get("provisioning"), tree.get("include")
     if (inline is None) == (include is None):
         line = line_of(tree, ("include",))
         mistakes.append(Mistake(str(path), line, "provisioning", "expected either provisioning: or include: FILE"))
         return None
     if include is None:
-        return _read(Provisioning, inline, str(path), mistakes, at=("provisioning",))
+        return _read(Provisioning, inline, str(path), mistakes, missed, at=("provisioning",))
     if not isinstance(include, str):
         mistakes.append(Mistake(str(path), line_of(tree, ("include",)), "include", "expected the name of a file"))
         return None
     try:
-        return _read(Provisioning, read_yaml(path.parent / include), str(path.parent / include), mistakes)
+        included = path.parent / include
+        return _read(Provisioning, read_yaml(included), str(included), mistakes, missed)
     except FileError as error:
         mistakes += error.mistakes
         return None
@@ -84,6 +86,7 @@ def _read(
     tree: Any,
     file: str,
     mistakes: list[Mistake],
+    missed: set[str],
     at: Where = (),
     stand_ins: dict[str, Any] | None = None,
     follow: bool = True,
@@ -91,9 +94,10 @@ def _read(
     """`tree` as a `model`, or what is sound in it, while every mistake is added to `mistakes`.
 
     Items of lists that are wrong in themselves are left out before the rest is checked for what it says against
-    itself; that the rest misses them is no mistake of its own. `follow`: False leaves that second look out.
+    itself; their ids go to `missed`, for that something misses them is no mistake of its own. `follow`: False leaves
+    that second look out.
     """
-    sound = _Sound(tree, stand_ins or {})
+    sound = _Sound(tree, stand_ins or {}, missed)
     try:
         value: M | None = validate(model, tree, file, at)
     except FileError as error:
@@ -111,11 +115,11 @@ def _read(
 class _Sound:
     """A tree without the fields and list items that are wrong in themselves."""
 
-    def __init__(self, tree: Any, stand_ins: dict[str, Any]) -> None:
+    def __init__(self, tree: Any, stand_ins: dict[str, Any], missed: set[str]) -> None:
         self._tree = tree
         self._stand_ins = stand_ins
         self._kept: dict[str, list[int]] = {}
-        self._missed: set[str] = set()
+        self._missed = missed
 
     def rest(self, model: type[M]) -> M | None:
         """What is left of the tree, as a `model`; None when nothing is."""
@@ -129,13 +133,11 @@ class _Sound:
             wrong = {item["loc"][:2] for item in error.errors()}
         for field, value in self._tree.items():
             if isinstance(value, list) and (field,) not in wrong:
-                self._kept[field] = [number for number in range(len(value)) if (field, number) not in wrong]
-                body[field] = [value[number] for number in self._kept[field]]
-                self._missed |= {
-                    item["id"]
-                    for n, item in enumerate(value)
-                    if (field, n) in wrong and isinstance(item, dict) and "id" in item
-                }
+                kept = self._kept[field] = [n for n in range(len(value)) if (field, n) not in wrong]
+                if kept:
+                    body[field] = [value[number] for number in kept]
+                left_out = (item for n, item in enumerate(value) if (field, n) in wrong and isinstance(item, dict))
+                self._missed |= {item["id"] for item in left_out if "id" in item}
             elif field in model.model_fields and not any(place[0] == field for place in wrong):
                 body[field] = value
         try:

@@ -178,15 +178,17 @@ class Scenario(FileModel):
         found = next((profile for profile in self.provisioning.profiles if profile.id == group.profile), None)
         return {split.id: split for split in found.splits} if found else {}
 
-    def consumer_plans(self, group: Group) -> dict[str, PrepaidIndividual]:
-        """The prepaid plan of each of the group's B2C splits, by split id."""
+    def consumer_plans(self, group: Group) -> dict[str, PrepaidIndividual] | None:
+        """The prepaid plan of each of the group's B2C splits, by split id; None where one is unknown or postpaid."""
         plans = {plan.id: plan for plan in self.provisioning.plans}
-        found = {
-            split.id: plans.get(group.plans.get(split.id, split.plan))
-            for split in self.splits(group).values()
-            if split.party == "b2c"
-        }
-        return {split_id: plan for split_id, plan in found.items() if isinstance(plan, PrepaidIndividual)}
+        found: dict[str, PrepaidIndividual] = {}
+        for split in self.splits(group).values():
+            plan = plans.get(group.plans.get(split.id, split.plan))
+            if split.party == "b2c" and not isinstance(plan, PrepaidIndividual):
+                return None
+            if isinstance(plan, PrepaidIndividual):
+                found[split.id] = plan
+        return found
 
     def _group_problems(self, at: Where, group: Group) -> Iterator[tuple[Where, str]]:
         if group.account not in {account.id for account in self.provisioning.accounts}:
@@ -206,10 +208,10 @@ class Scenario(FileModel):
                     (*at, "plans", split_id),
                     f"{plan_id!r}: a b2c split takes a prepaid plan, a b2b split a postpaid one",
                 )
-        consumer = self.consumer_plans(group)
         if group.traffic.wifi and not any(split.party == "b2c" for split in splits.values()):
             yield (*at, "traffic", "wifi"), f"profile {group.profile!r} has no b2c split, so nobody would pay for Wi-Fi"
-        if group.drivers.bundle is not None:
+        consumer = self.consumer_plans(group)
+        if group.drivers.bundle is not None and consumer is not None:
             yield from _sold((*at, "drivers", "bundle"), group.drivers.bundle, list(consumer.values()))
 
     def _time_problems(self, at: Where, event: TopUpEvent | StatusEvent) -> Iterator[tuple[Where, str]]:
@@ -228,12 +230,14 @@ class Scenario(FileModel):
         splits = self.splits(group)
         if event.split is not None and event.split not in splits:
             yield (*at, "split"), f"profile {group.profile!r} has no split {event.split!r}"
-        elif isinstance(event, TopUpEvent):
+        elif isinstance(event, TopUpEvent) and splits:
             plans = self.consumer_plans(group)
+            if plans is None:
+                return
             chosen = [plans[event.split]] if event.split in plans else list(plans.values())
             if event.split is None and len(chosen) > 1:
                 yield (*at, "split"), f"group {group.name!r} has several b2c splits: name one of {', '.join(plans)}"
-            elif splits:
+            else:
                 yield from _sold((*at, "bundle"), event.bundle, chosen)
 
 

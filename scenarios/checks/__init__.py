@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field
 
 from scenarios.checks.base import Check, Finding, Judgement
 from scenarios.checks.buckets import BucketsBalance
+from scenarios.checks.documents import DocumentsAddUp
 from scenarios.checks.enterprise import EnterpriseUnaffected
 from scenarios.checks.exhaustion import (
     CutsFollowThePlan,
@@ -19,6 +20,8 @@ from scenarios.checks.exhaustion import (
     NoOctetAfterTheLast,
     WifiReturnsAfterTopUp,
 )
+from scenarios.checks.octets import OctetsAddUp
+from scenarios.checks.payers import PayersKeptApart
 
 __all__ = ["REGISTRY", "Check", "Expectation", "Finding", "Judgement"]
 
@@ -28,7 +31,10 @@ Expectation = Annotated[
     | NextAttemptIsRefused
     | WifiReturnsAfterTopUp
     | EnterpriseUnaffected
-    | BucketsBalance,
+    | PayersKeptApart
+    | OctetsAddUp
+    | BucketsBalance
+    | DocumentsAddUp,
     Field(discriminator="check"),
     BeforeValidator(lambda value: {"check": value} if isinstance(value, str) else value),
 ]

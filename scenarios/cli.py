@@ -1,0 +1,164 @@
+"""`splitsim run` and `splitsim scenario`: exit status 0 all expectations hold, 1 one does not, 2 bad input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ocs.files import FileError
+from scenarios.checks import REGISTRY
+from scenarios.loading import library, load
+from scenarios.outputs import missing_report_extra, write
+from scenarios.runner import Link, Run, run
+from scenarios.schema import Scenario
+from scenarios.verdict import FIRST_OFFENDERS, Verdict, sentence
+
+scenario_commands = typer.Typer(no_args_is_help=True, help="Scenario files: list them, check one, print their schema.")
+
+_errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put `run` and `scenario` into the front door."""
+    app.command("run", help="Run a scenario by name or file, judge it, and write a report.")(run_command)
+    app.add_typer(scenario_commands, name="scenario")
+
+
+def run_command(
+    scenario: Annotated[str, typer.Argument(metavar="NAME-or-FILE", help="A scenario's name, or a YAML file.")],
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of all chance; the file's own when not given.")] = None,
+    link: Annotated[Link, typer.Option(help="How PGW and OCS talk: in memory, or real Gy over TCP.")] = Link.MEMORY,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; out/NAME when not given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON and nothing else.")] = False,
+    report: Annotated[bool, typer.Option(help="Write report.html, pictures, PDF bills and Parquet.")] = True,
+) -> None:
+    """Run a scenario."""
+    path = _find(scenario)
+    try:
+        loaded = load(path)
+    except FileError as error:
+        raise _bad(*map(str, error.mistakes)) from None
+    folder = out if out is not None else Path("out") / path.stem
+    if folder.exists() and not folder.is_dir():
+        raise _bad(f"--out {folder}: expected a folder, this is a file")
+    console = Console(quiet=as_json, highlight=False, soft_wrap=True)
+    if report and (missing := missing_report_extra()):
+        console.print(f"no report, PDF or Parquet: {missing} is not installed (pip install 'splitsim\\[report]')")
+        report = False
+    with Progress(
+        TextColumn("{task.description:<34}"), BarColumn(), TimeElapsedColumn(), console=console, disable=as_json
+    ) as bar:
+        task = bar.add_task("", total=1.0)
+
+        def progress(what: str, share: float) -> None:
+            bar.update(task, description=what, completed=share)
+
+        result = run(loaded, path.stem, loaded.seed if seed is None else seed, link, progress=progress)
+        try:
+            write(result, folder, report=report, progress=progress)
+        except OSError as error:
+            raise _bad(f"--out {folder}: {error.strerror or error}") from None
+    if as_json:
+        typer.echo(json.dumps(result.verdict.as_data(), indent=2))
+    else:
+        _tell(console, result, folder, report)
+    raise typer.Exit(0 if result.verdict.passed else 1)
+
+
+def _find(scenario: str) -> Path:
+    """The file meant by a name or a path."""
+    known = library()
+    if scenario in known:
+        return known[scenario]
+    path = Path(scenario)
+    if path.suffix in (".yaml", ".yml") or path.exists() or "/" in scenario:
+        return path
+    raise _bad(f"unknown scenario {scenario!r}; known: {', '.join(known)}; or give a YAML file")
+
+
+def _bad(*lines: str) -> typer.Exit:
+    for line in lines:
+        _errors.print(line, markup=False)
+    return typer.Exit(2)
+
+
+def _tell(console: Console, result: Run, folder: Path, report: bool) -> None:
+    console.print(_table(result.verdict))
+    for item in result.verdict.judged:
+        for finding in item.judgement.findings[:FIRST_OFFENDERS]:
+            console.print(f"  {item.check.name()}: {finding.message}", style="red", markup=False)
+        if (more := len(item.judgement.findings) - FIRST_OFFENDERS) > 0:
+            console.print(f"  {item.check.name()}: and {more} more", style="red", markup=False)
+    console.print()
+    if report:
+        console.print(f"report           {folder / 'report.html'}", markup=False)
+    console.print(f"bills, records   {folder / 'documents'}, {folder / 'edrs.csv'}", markup=False)
+    console.print("next, for a QA engineer:      splitsim serve, and your gateway pointed at it", markup=False)
+    console.print(
+        "next, for a tariff designer:  splitsim scenario list, copy a file, change a plan, run it", markup=False
+    )
+    console.print("next, for a sales engineer:   open the report, then the invoice and a statement", markup=False)
+    console.print(f"verdict: {result.verdict.word}", style="bold green" if result.verdict.passed else "bold red")
+
+
+def _table(verdict: Verdict) -> Table:
+    table = Table(title=f"{verdict.title} (seed {verdict.seed})", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table.add_column("verdict")
+    table.add_column("expectation", overflow="fold")
+    table.add_column("seen", overflow="fold", style="dim")
+    for item in verdict.judged:
+        word = "[green]pass[/]" if item.passed else "[bold red]FAIL[/]"
+        seen = ", ".join(f"{number:,} {what}" for what, number in item.judgement.seen.items())
+        table.add_row(word, item.check.name(), seen)
+    return table
+
+
+@scenario_commands.command("list")
+def list_scenarios() -> None:
+    """The scenarios that come with splitsim, and the expectations that a file can name."""
+    console = Console(highlight=False)
+    scenarios = Table(box=None, padding=(0, 2, 0, 0))
+    for name in ("scenario", "what it shows"):
+        scenarios.add_column(name, overflow="fold")
+    for name, path in library().items():
+        scenarios.add_row(name, load(path).title)
+    console.print(scenarios)
+    checks = Table(box=None, padding=(1, 2, 0, 0))
+    for name in ("expectation", "what it says"):
+        checks.add_column(name, overflow="fold")
+    for name, check in REGISTRY.items():
+        checks.add_row(name, sentence(check))
+    console.print(checks)
+
+
+@scenario_commands.command("schema")
+def print_schema() -> None:
+    """The JSON Schema of scenario files, for editors."""
+    schema = Scenario.model_json_schema()
+    schema["properties"]["include"] = {
+        "type": "string",
+        "description": "A provisioning file, instead of `provisioning`.",
+    }
+    schema["required"].remove("provisioning")
+    schema["oneOf"] = [{"required": ["provisioning"]}, {"required": ["include"]}]
+    typer.echo(json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=2))
+
+
+@scenario_commands.command("check")
+def check_file(
+    scenario: Annotated[str, typer.Argument(metavar="NAME-or-FILE", help="A scenario's name, or a YAML file.")],
+) -> None:
+    """Read a scenario file and tell every mistake in it."""
+    path = _find(scenario)
+    try:
+        loaded = load(path)
+    except FileError as error:
+        raise _bad(*map(str, error.mistakes)) from None
+    cars = sum(group.vehicles for group in loaded.fleet)
+    typer.echo(f"{path}: good: {cars} cars, {loaded.duration // 86_400} days, {len(loaded.expect)} expectations")

@@ -1,0 +1,75 @@
+"""The folder of one run. `edrs.csv`, `documents/*.json` and `verdict.json` are the same bytes wherever it ran.
+
+What may vary (wall time, paths, versions, link, octets on the wire) is in `run.json` and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+from ocs.billing.printing import write_documents
+from ocs.records.edr import Edr
+from ocs.records.text import write_csv
+from scenarios.runner import Run
+
+REPORT_MODULES = ("faker", "jinja2", "matplotlib", "pyarrow", "typst")
+_VERSIONS = ("msgspec", "pydantic", "simpy", "matplotlib", "pyarrow", "typst")
+
+
+def missing_report_extra() -> str:
+    """The modules of the extra `report` that are not installed, as text; empty when all are."""
+    return ", ".join(name for name in REPORT_MODULES if find_spec(name) is None)
+
+
+def write(run: Run, folder: Path, *, report: bool, progress: Callable[[str, float], None]) -> None:
+    """Write everything that a run leaves into `folder`; `report` adds page, pictures, PDF and Parquet.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    progress("writing records and bills", 0.9)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_csv(folder / "edrs.csv", Edr, run.evidence.edrs)
+    write_documents(folder / "documents", run.evidence.documents, pdf=report)
+    _write_json(folder / "verdict.json", run.verdict.as_data())
+    if report:
+        from ocs.records.parquet import write_parquet
+        from scenarios.report.page import write_report
+
+        write_parquet(folder / "edrs.parquet", Edr, run.evidence.edrs)
+        progress("drawing the report", 0.95)
+        note = f"scenario {run.name} · seed {run.verdict.seed} · splitsim {_version('splitsim')}"
+        write_report(run, folder, note)
+    _write_json(folder / "run.json", _particulars(run, folder))
+    progress("done", 1.0)
+
+
+def _particulars(run: Run, folder: Path) -> dict[str, object]:
+    return {
+        "scenario": run.name,
+        "folder": str(folder.resolve()),
+        "link": run.link.value,
+        "wire_octets": run.wire_octets,
+        "credit_control_requests": len(run.evidence.exchanges),
+        "started": run.started.isoformat(timespec="seconds"),
+        "wall_seconds": {what: round(seconds, 3) for what, seconds in run.wall_seconds.items()},
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "versions": {"splitsim": _version("splitsim"), **{name: _version(name) for name in _VERSIONS}},
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "from its source tree"
+
+
+def _write_json(path: Path, data: object) -> None:
+    path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
