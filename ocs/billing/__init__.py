@@ -7,7 +7,8 @@ Read in this order:
 - `ledger`: what happened to each prepaid bucket in the cycle.
 - `invoice`, `statement`: the enterprise invoice of a B2B payer, the consumer statement of a B2C payer.
 - `documents`: the document itself, in the shape of a TM Forum 678 customer bill; `money`: exact amounts, rounded once.
-- `print`: documents as JSON and PDF files; `names` invents payers who have none, `document.typ` is the page.
+- `printing`: documents as JSON and PDF files; `pdf` and `document.typ` set the page, `names`
+  invents payers who have none.
 - `reconcile`: proves that truth, Gy, EDRs, ledger and documents agree, and names the EDRs behind each difference.
 
 Cycles and prices come from `ocs.rating`, the records from `ocs.records`.

@@ -19,12 +19,12 @@ def volume_unit(per_octets: int) -> str:
 
 
 def volume_in_words(octets: int) -> str:
-    """`50 MB`, `1.5 GB`, `4 MiB`: in the unit that needs the fewest digits, and exact."""
+    """`50 MB`, `1.5 GB`, `4 MiB`: exact, in the unit that needs the fewest digits, the larger one if several do."""
     candidates = []
     for unit in _LARGE_FIRST:
         amount = quantity(Fraction(octets, unit))
-        if amount >= 1 and amount * unit == octets:
-            candidates.append(f"{amount:f} {_UNIT_OF_VOLUME[unit]}")
+        if unit > 1 and amount >= 1 and amount * unit == octets:
+            candidates.append(f"{amount:,f} {_UNIT_OF_VOLUME[unit]}")
     return min(candidates, key=len, default=f"{octets} B")
 
 

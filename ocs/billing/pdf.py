@@ -1,0 +1,163 @@
+"""Documents as PDF: A4 pages set by typst. Needs the extra `report`.
+
+The page is `document.typ`; this module only puts a document into the words and figures on it. Only fonts that typst
+carries are used and no clock is read, so equal documents give equal bytes on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, time
+from decimal import Decimal
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
+from ocs.billing.documents import Document, Line
+from ocs.billing.wording import day_in_words
+
+_MB = Decimal(1_000_000)
+_QUANTITY_PLACES = 3
+"""Decimal places of a volume on the page, where no money depends on more."""
+
+
+def render(document: Document) -> bytes:
+    """The document as PDF/A-2b."""
+    import typst
+
+    midnight = datetime.combine(document.bill_date, time(), UTC)
+    pdf: bytes = typst.compile(
+        files("ocs.billing").joinpath("document.typ").read_bytes(),
+        format="pdf",
+        ignore_system_fonts=True,
+        pdf_standards="a-2b",
+        sys_inputs={"page": msgspec.json.encode(_page(document)).decode()},
+        pdf_tags=False,
+        timestamp=int(midnight.timestamp()),
+    )
+    return pdf
+
+
+def _page(document: Document) -> dict[str, Any]:
+    """What `document.typ` prints: text only, numbers already written out."""
+    invoice = document.type == "EnterpriseInvoice"
+    currency = document.amount_due.unit
+    return {
+        "invoice": invoice,
+        "title": "Invoice" if invoice else "Statement",
+        "number": document.bill_no,
+        "day": [document.bill_date.year, document.bill_date.month, document.bill_date.day],
+        "seller": msgspec.to_builtins(document.seller),
+        "customer": msgspec.to_builtins(document.customer),
+        "period": f"{day_in_words(document.first_day)} – {day_in_words(document.last_day)}",
+        "facts": list(_facts(document)),
+        "lines": {
+            "heads": ["Description", "Quantity", "", f"Price {currency}", f"Amount {currency}"],
+            "rows": [_line(line) for line in document.applied_customer_billing_rate],
+            "none": "Nothing was bought in this period.",
+        },
+        "totals": list(_totals(document)),
+        "payment": _payment(document),
+        "annex": _sims(document) if invoice else _buckets(document),
+    }
+
+
+def _facts(document: Document) -> Iterable[tuple[str, str]]:
+    yield "Number", document.bill_no
+    yield "Date", day_in_words(document.bill_date)
+    if document.payment_due_date is not None:
+        yield "Due", day_in_words(document.payment_due_date)
+    yield "Account", document.customer.id
+
+
+def _line(line: Line) -> dict[str, Any]:
+    count = line.quantity
+    if line.type == "usage_in_bundle":
+        count = min(count, round(count, _QUANTITY_PLACES), key=lambda number: len(str(number)))
+    detail = line.description
+    if line.date:
+        detail = day_in_words(datetime.fromisoformat(line.date).date())
+    return {
+        "name": line.name,
+        "detail": detail,
+        "cells": [f"{count:,f}", line.unit, f"{line.unit_price.value:,f}", f"{line.amount:,f}"],
+    }
+
+
+def _totals(document: Document) -> Iterable[tuple[str, str]]:
+    """Rows under the lines; the last one is the total."""
+    currency = document.amount_due.unit
+    tax_on_top = document.type == "EnterpriseInvoice"
+    gross = f"{document.tax_included_amount.value:,f}"
+    yield "Net" if tax_on_top else "Net of VAT", f"{document.tax_excluded_amount.value:,f}"
+    for item in document.tax_item:
+        base = f" on {item.tax_excluded_amount.value:,f}" if len(document.tax_item) > 1 else ""
+        yield f"VAT {item.tax_rate.normalize():f} %{base}", f"{item.tax_amount.value:,f}"
+    yield f"Total {currency}", gross
+
+
+def _payment(document: Document) -> list[str]:
+    seller, due = document.seller, document.payment_due_date
+    if due is None:
+        return ["Paid from prepaid purchases. Nothing is due."]
+    return [
+        f"Please pay {document.amount_due.unit} {document.amount_due.value:,f} by {day_in_words(due)}.",
+        f"{seller.name} · IBAN {seller.iban} · Reference {document.bill_no}",
+    ]
+
+
+def _sims(document: Document) -> dict[str, Any]:
+    currency = document.amount_due.unit
+    overages = [use.overage.value for use in document.sim_use]
+    places = max([_places(amount) for amount in overages], default=0)
+    return {
+        "title": "Use by SIM",
+        "note": "In MB (1 MB = 1,000,000 octets). Overage is stated before it is rounded on the charge above.",
+        "heads": ["SIM", "Plan", "Used", "In bundle", "Over", f"Overage {currency}"],
+        "texts": 2,
+        "rows": [
+            [
+                use.iccid,
+                use.product.name,
+                *map(_megabytes, (use.octets, use.octets_in_bundle, use.octets_overage)),
+                f"{use.overage.value:,.{places}f}",
+            ]
+            for use in document.sim_use
+        ],
+        "remarks": [],
+    }
+
+
+def _buckets(document: Document) -> dict[str, Any]:
+    reserved = [use for use in document.bucket if use.octets_reserved]
+    remarks = [
+        f"{_megabytes(use.octets_reserved)} MB of {use.name} are held by a session still open." for use in reserved
+    ]
+    if document.octets_overrun:
+        remarks.append(f"{_megabytes(document.octets_overrun)} MB were used beyond the allowance, free of charge.")
+    return {
+        "title": "Your data",
+        "note": "In MB (1 MB = 1,000,000 octets): opening + added − used − expired = closing.",
+        "heads": ["Allowance", "Opening", "Added", "Used", "Expired", "Closing"],
+        "texts": 1,
+        "rows": [
+            [
+                use.name,
+                *map(
+                    _megabytes,
+                    (use.octets_opening, use.octets_added, use.octets_used, use.octets_expired, use.octets_closing),
+                ),
+            ]
+            for use in document.bucket
+        ],
+        "remarks": remarks,
+    }
+
+
+def _places(amount: Decimal) -> int:
+    return -int(amount.as_tuple().exponent)
+
+
+def _megabytes(octets: int) -> str:
+    return f"{round(Decimal(octets) / _MB, _QUANTITY_PLACES):,f}"
