@@ -82,7 +82,7 @@ FIXED_OCTETS: Final = {
 """Payload of the formats that have one length only (RFC 6733 4.2)."""
 
 
-class Field(msgspec.Struct):
+class Field(msgspec.Struct, eq=False):
     """One AVP of a record. `members`: the valid payloads of an enumerated one; `layout`: what a group holds."""
 
     name: str
@@ -90,7 +90,6 @@ class Field(msgspec.Struct):
     kind: Kind
     required: bool
     repeated: bool
-    vendor_octets: bytes
     members: dict[bytes, Any]
     layout: Layout | None
 
@@ -103,10 +102,7 @@ class Layout:
         self.fields = _fields(record)
         self.by_code = {(field.avp.code, field.avp.vendor): field for field in self.fields}
         self.required = frozenset(field.name for field in self.fields if field.required)
-        self.rules: dict[bytes, Any] = {}
-        """What `codec` has learnt about AVP headers met inside this record."""
-        self.plan: list[Any] = []
-        """How `codec` writes the fields, in order."""
+        self.is_message = record in typing.get_args(messages.Message)
 
 
 def _avp_by_field_name() -> dict[str, AvpDefinition]:
@@ -154,7 +150,6 @@ def _field(record: type[msgspec.Struct], info: msgspec.structs.FieldInfo, hint: 
         kind=kind,
         required=place in _AT_LEAST_ONE or not (repeated or type(None) in typing.get_args(hint)),
         repeated=repeated,
-        vendor_octets=avp.vendor.to_bytes(4) if avp.vendor else b"",
         members=members,
         layout=layout,
     )

@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 from ocs.gy import capabilities
 from ocs.gy.avp import Failure
-from ocs.gy.codec import STRICT, Decoded, Tolerance, decode, encode
+from ocs.gy.codec import Decoded, decode, encode
 from ocs.gy.events import (
     Answer,
     AnswerArrived,
@@ -33,6 +33,7 @@ from ocs.gy.events import (
     RequestRefused,
 )
 from ocs.gy.framing import Header, frames, is_protocol_error, request_header
+from ocs.gy.grammar import STRICT, Tolerance
 from ocs.gy.messages import (
     APPLICATION_ID,
     Asa,

@@ -17,8 +17,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, cast
 
-from ocs.gy.codec import STRICT, Tolerance
 from ocs.gy.events import AnswerArrived, Event, PeerClosed, PeerOpened, RequestArrived
+from ocs.gy.grammar import STRICT, Tolerance
 from ocs.gy.link import Link, fresh_identifiers, watchdog_jitter
 from ocs.gy.messages import Asa, Asr, Cca, Ccr, Cer, ErrorAnswer, Raa, Rar
 from ocs.gy.node import Identity, Timers
