@@ -1,0 +1,239 @@
+"""Records for tests of billing, written as charging would write them: reports of use, purchases, ends of validity."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ocs.billing.close import CycleClose, close_cycle
+from ocs.inventory.identifiers import complete_iccid
+from ocs.inventory.provisioning import Provisioning, Sim
+from ocs.rating.cycle import cycle_named, cycle_of
+from ocs.records.edr import BucketPart, Edr, Transfer
+from ocs.units import MICROS, instant
+
+FLEET = {
+    "id": "fleet",
+    "name": "Fleet 50",
+    "kind": "postpaid_individual",
+    "included": "50 MB",
+    "recurring": "1.20",
+    "overage": {"price": "0.02", "per": "1 MB", "block": "1 kB"},
+}
+WIFI = {
+    "id": "wifi",
+    "name": "Wi-Fi",
+    "kind": "prepaid_individual",
+    "free_quota": {"id": "trial", "volume": "10 MB", "valid": "28 days"},
+    "bundles": [
+        {"id": "1gb", "volume": "1 GB", "valid": "28 days", "price": "7.00"},
+        {"id": "day", "volume": "200 MB", "valid": "24 h", "price": "1.99"},
+    ],
+}
+CAR = {
+    "id": "car",
+    "splits": [
+        {"id": "fleet", "party": "b2b", "payer": "acme", "apn": "fleet.acme", "plan": "fleet"},
+        {"id": "insurer", "party": "b2b", "payer": "safe", "apn": "box.safe", "plan": "fleet"},
+        {"id": "wifi", "party": "b2c", "apn": "wifi", "rating_groups": [200], "plan": "wifi"},
+    ],
+}
+RATING_GROUPS = {"fleet": 100, "insurer": 300, "wifi": 200}
+SUBSET = {"car": ("fleet", "insurer", "wifi"), "simple": ("fleet", "wifi")}
+
+
+class Books:
+    """An OCS's records so far. SIMs are called by number, instants written as local time of the operator."""
+
+    def __init__(
+        self,
+        *,
+        plans: dict[str, dict[str, Any]] | None = None,
+        operator: dict[str, Any] | None = None,
+        profile: str = "simple",
+    ) -> None:
+        self.plans = {"fleet": FLEET, "wifi": WIFI}
+        for name, changes in (plans or {}).items():
+            self.plans[name] = self.plans.get(name, {}) | changes
+        self.operator = operator or {}
+        self.profile = profile
+        self.joined: dict[str, int] = {}
+        self.edrs: list[Edr] = []
+        self.transfers: list[Transfer] = []
+        self.left: dict[str, int] = {}
+
+    @property
+    def provisioning(self) -> Provisioning:
+        """Everything sold and everybody who has it."""
+        splits = [split for split in CAR["splits"] if split["id"] in SUBSET[self.profile]]
+        return Provisioning.model_validate(
+            {
+                "operator": self.operator,
+                "accounts": [
+                    {"id": "acme", "kind": "company", "name": "ACME Cars"},
+                    {"id": "safe", "kind": "company", "name": "Safe Insurance", "address": ["2 Low Road", "Leeds"]},
+                    *({"id": f"d{int(imsi[-5:])}", "kind": "customer"} for imsi in self.joined),
+                ],
+                "plans": list(self.plans.values()),
+                "profiles": [{"id": "car", "splits": splits}],
+                "sims": [self._sim(imsi) for imsi in self.joined],
+            }
+        )
+
+    def at(self, moment: str | int) -> int:
+        """The instant of a local time such as `2026-04-11 08:00`."""
+        if isinstance(moment, int):
+            return moment
+        zone = ZoneInfo(self.operator.get("time_zone", "Europe/Berlin"))
+        return instant(datetime.fromisoformat(moment).replace(tzinfo=zone))
+
+    def join(self, number: int, moment: str | int) -> None:
+        """Provision SIM `number`; its driver gets the free quota, if the plan has one."""
+        self.joined[imsi_of(number)] = self.at(moment)
+        free = self.plans["wifi"].get("free_quota")
+        if free is not None:
+            self._credit(number, "trial", moment, "free_quota")
+
+    def buy(self, number: int, bundle: str, moment: str | int) -> None:
+        """The driver of SIM `number` buys."""
+        self._credit(number, bundle, moment, f"top-up-{len(self.transfers)}")
+
+    def use(
+        self,
+        number: int,
+        split: str,
+        octets: int,
+        moment: str | int,
+        *,
+        session: int = 1,
+        received: str | int | None = None,
+    ) -> Edr:
+        """SIM `number` reports octets; the driver's come out of the buckets in order, the rest is overrun."""
+        imsi, at = imsi_of(number), self.at(moment)
+        subscription = f"{imsi}/{split}/1"
+        session_id = f"pgw;{imsi};{split};{session}"
+        edr_id = f"{session_id}/{len(self.edrs)}/{RATING_GROUPS[split]}/1"
+        paid = []
+        due = octets
+        for bucket, left in self.left.items():
+            if split == "wifi" and due and left and bucket.startswith(f"{subscription}/"):
+                part = min(left, due)
+                due -= part
+                self.left[bucket] -= part
+                paid.append(BucketPart(bucket, part))
+                received_at = at if received is None else self.at(received)
+                self._move("posted", number, bucket, part, received_at, edr_id, f"{edr_id}/{bucket}/posted")
+        prepaid = split == "wifi"
+        payer = {"fleet": "acme", "insurer": "safe", "wifi": f"d{number}"}[split]
+        zone, day = self.operator.get("time_zone", "Europe/Berlin"), self.operator.get("cycle_day", 1)
+        edr = Edr(
+            edr_id=edr_id,
+            session_id=session_id,
+            cc_request_number=len(self.edrs),
+            record_type="interim",
+            flags="",
+            event_time=at,
+            usage_start=at,
+            usage_end=at,
+            physical_imsi=imsi,
+            physical_iccid=iccid_of(number),
+            msisdn=None,
+            imei=None,
+            mpc_imsi=None,
+            mpc_iccid=None,
+            rating_imsi=imsi,
+            account_id=payer,
+            customer_id="acme",
+            profile_id="car",
+            profile_version=1,
+            split_id=split,
+            party="b2c" if prepaid else "b2b",
+            apn={"fleet": "fleet.acme", "insurer": "box.safe", "wifi": "wifi"}[split],
+            rating_group=RATING_GROUPS[split],
+            service_identifier=None,
+            service_context="32251@3gpp.org",
+            unit_type="octets",
+            units_used=octets,
+            octets_up=0,
+            octets_down=octets,
+            octets_total=octets,
+            octets_in_bundle=None,
+            octets_overage=None,
+            octets_debited=octets - due if prepaid else 0,
+            octets_overrun=due if prepaid else 0,
+            bucket_parts=tuple(paid),
+            balance_before=None,
+            balance_after=None,
+            granted=None,
+            plan_id="wifi" if prepaid else "fleet",
+            plan_version=1,
+            subscription_id=subscription,
+            pool_id=None,
+            zone="home",
+            serving_plmn=None,
+            rat_type=None,
+            charging_id=None,
+            ggsn_address=None,
+            origin_host="pgw",
+            reporting_reason=None,
+            trigger=None,
+            tariff_change_usage=None,
+            unit_price_micros=None,
+            amount_micros=0 if prepaid else None,
+            currency="EUR",
+            result_code=2001,
+            termination_cause=None,
+            cycle_id=cycle_of(at, zone, day).id,
+        )
+        self.edrs.append(edr)
+        return edr
+
+    def expire(self, number: int, bundle: str, moment: str | int) -> None:
+        """The validity of the driver's `bundle` is over."""
+        for bucket in [b for b in self.left if b.startswith(f"{imsi_of(number)}/wifi/1/{bundle}/")]:
+            self._move("expired", number, bucket, self.left[bucket], self.at(moment), "end", f"{bucket}/expired")
+            self.left[bucket] = 0
+
+    def reserve(self, number: int, octets: int, moment: str | int) -> None:
+        """A session of the driver holds octets of the first bucket that has them, and does not report."""
+        bucket = next(b for b, left in self.left.items() if left >= octets and b.startswith(imsi_of(number)))
+        self._move("pending", number, bucket, octets, self.at(moment), "grant", f"{bucket}/pending")
+
+    def close(self, cycle_id: str = "2026-04") -> CycleClose:
+        """Close a cycle on these records."""
+        zone, day = self.operator.get("time_zone", "Europe/Berlin"), self.operator.get("cycle_day", 1)
+        cycle = cycle_named(cycle_id, zone, day)
+        return close_cycle(cycle, self.provisioning, self.joined, self.edrs, self.transfers)
+
+    def _sim(self, imsi: str) -> Sim:
+        number = int(imsi[-5:])
+        payers = {"wifi": f"d{number}"}
+        return Sim(imsi=imsi, iccid=iccid_of(number), account="acme", profile="car", payers=payers)
+
+    def _credit(self, number: int, bundle_id: str, moment: str | int, cause: str) -> None:
+        plan = self.provisioning.plans[1]
+        bundle = next(b for b in (plan.free_quota, *plan.bundles) if b is not None and b.id == bundle_id)
+        owned = sum(bucket.startswith(f"{imsi_of(number)}/") for bucket in self.left)
+        bucket = f"{imsi_of(number)}/wifi/1/{bundle_id}/{owned + 1}"
+        self.left[bucket] = bundle.volume
+        price = int(bundle.price * MICROS)
+        self._move("credit", number, bucket, bundle.volume, self.at(moment), cause, f"{bucket}/credit", price)
+
+    def _move(
+        self, kind: str, number: int, bucket: str, amount: int, at: int, cause: str, transfer_id: str, price: int = 0
+    ) -> None:
+        subscription = f"{imsi_of(number)}/wifi/1"
+        self.transfers.append(
+            Transfer(transfer_id, kind, bucket, subscription, f"d{number}", amount, at, cause, None, price)
+        )
+
+
+def imsi_of(number: int) -> str:
+    """SIM 1 is 001010000000001."""
+    return f"0010100000{number:05}"
+
+
+def iccid_of(number: int) -> str:
+    """SIM 1 is 8999990100000000013."""
+    return complete_iccid(f"89999901000{number:07}")

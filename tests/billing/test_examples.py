@@ -1,0 +1,70 @@
+"""Every worked example in `examples.yaml`: records in, document lines out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from ocs.billing.documents import Document
+from ocs.billing.reconcile import reconcile
+from tests.billing.books import Books
+
+EXAMPLES = YAML(typ="safe").load(Path(__file__).with_name("examples.yaml").read_text(encoding="utf-8"))
+
+
+def played(example: dict[str, Any]) -> Books:
+    books = Books(
+        plans=example.get("plans"), operator=example.get("operator"), profile=example.get("profile", "simple")
+    )
+    for number, moment in example["joined"].items():
+        books.join(number, str(moment))
+    for record in example["records"]:
+        moment, number, what, much, *details = (cell.strip() for cell in record.split("|"))
+        options = dict(detail.split(" ", 1) for detail in details)
+        if what == "buy":
+            books.buy(int(number), much, moment)
+        elif what == "expire":
+            books.expire(int(number), much, moment)
+        else:
+            session, received = int(options.get("session", 1)), options.get("received")
+            books.use(int(number), what, int(much), moment, session=session, received=received)
+    return books
+
+
+def written(document: Document) -> dict[str, Any]:
+    lines = [
+        f"{line.name} | {line.quantity:f} {line.unit} | {line.unit_price.value} | {line.amount}"
+        for line in document.applied_customer_billing_rate
+    ]
+    (tax,) = document.tax_item
+    totals = {
+        "net": str(document.tax_excluded_amount.value),
+        "vat": str(tax.tax_amount.value),
+        "gross": str(document.tax_included_amount.value),
+    }
+    overrun = {"overrun": document.octets_overrun} if document.octets_overrun else {}
+    return {"lines": lines} | totals | overrun
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["example"])
+def test_example(example: dict[str, Any]) -> None:
+    close = played(example).close(example["cycle"])
+    by_payer = {document.customer.id: document for document in close.documents}
+    for payer, expected in example["documents"].items():
+        found = written(by_payer[payer]) if payer in by_payer else "none"
+        assert found == expected, payer
+    for payer, rows in example.get("buckets", {}).items():
+        uses = [
+            (use.octets_opening, use.octets_added, use.octets_used, use.octets_expired, use.octets_closing)
+            for use in by_payer[payer].bucket
+        ]
+        numbers = [tuple(int(word) for word in row.split() if word[0].isdigit()) for row in rows]
+        assert uses == numbers, payer
+    outcome = reconcile(close)
+    assert outcome.differences == ()
+    for payer, rounding in example.get("rounding", {}).items():
+        (row,) = [row for row in outcome.rows if row.account_id == payer]
+        assert [row.rounding_octets, row.rounding_micros] == rounding
