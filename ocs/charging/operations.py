@@ -5,8 +5,9 @@ from __future__ import annotations
 from ocs.balances.purse import Purse
 from ocs.catalogue.plans import Bundle, PrepaidIndividual
 from ocs.charging.commands import Outcome, Provision, PushAnswered, Receipt, SetStatus, TopUp
-from ocs.charging.reauthorisation import reauthorise, reauthorise_waiting
-from ocs.charging.state import TX, Credit, Due, State
+from ocs.charging.quota import barred
+from ocs.charging.reauthorisation import abort, reauthorise, reauthorise_waiting
+from ocs.charging.state import TX, Credit, Due, Session, State
 from ocs.charging.usage import note_balance
 from ocs.gy.messages import ResultCode
 from ocs.inventory.subscribers import Status, Subscription
@@ -106,13 +107,30 @@ def set_status(state: State, command: SetStatus, now: int, out: Outcome) -> Rece
             return Receipt("", f"split {command.split_id!r} is terminated")
         found.status = status
         concerned = [found]
+    aborted: set[str] = set()
     for subscription in concerned:
         credit = state.credits[subscription.subscription_id]
         note_balance(credit)
         for service in credit.services:
-            if service.grant is not None or (status is Status.ACTIVE and service.refused is not None):
+            session = service.session
+            if session.session_id in aborted:
+                continue
+            if _to_abort(session, state):
+                aborted.add(session.session_id)
+                abort(state, session, out)
+            elif service.grant is not None or (status is Status.ACTIVE and service.refused is not None):
                 reauthorise(state, service, now, out)
     return _done(state, command.request_id, f"{command.imsi} {command.split_id or ''} {status.value}")
+
+
+def _to_abort(session: Session, state: State) -> bool:
+    """Whether nobody who can pay on the session's APN is served any more, and the client understands ASR."""
+    route = session.route
+    return (
+        session.peer.abort
+        and route is not None
+        and all(barred(state.credits[s.subscription_id]) is not None for s in route.subscriptions)
+    )
 
 
 def push_answered(state: State, command: PushAnswered, now: int) -> None:

@@ -7,15 +7,30 @@ nothing). Without such a CCR the RAR is repeated once after a guard time; then t
 from __future__ import annotations
 
 from ocs.charging.commands import Outcome
-from ocs.charging.state import REAUTHORISATION_GUARD, Credit, Due, Service, State
-from ocs.gy.messages import Rar
+from ocs.charging.state import REAUTHORISATION_GUARD, Credit, Due, Service, Session, State
+from ocs.gy.messages import Asr, Rar
 
 
 def reauthorise(state: State, service: Service, now: int, out: Outcome) -> None:
-    """Ask the client to report one service, unless it has been asked and has not answered yet."""
-    if service.reauthorising:
-        return
-    _send(state, service, now, out)
+    """Ask the client to report one service, unless it has been asked and has not answered yet.
+
+    A client that does not understand RAR meets the change with its next request.
+    """
+    if service.reauthorising == 0 and service.session.peer.reauthorisation:
+        _send(state, service, now, out)
+
+
+def abort(state: State, session: Session, out: Outcome) -> None:
+    """Ask the client to end a session as a whole (RFC 6733 8.5.1): its CCR-T will come."""
+    out.pushes.append(
+        Asr(
+            session_id=session.session_id,
+            origin_host=state.origin_host,
+            origin_realm=state.origin_realm,
+            destination_realm=session.origin_realm,
+            destination_host=session.origin_host,
+        )
+    )
 
 
 def repeat(state: State, service: Service, now: int, out: Outcome) -> None:

@@ -51,6 +51,8 @@ class Route:
     apn: str
     by_rating_group: dict[int, Subscription] = field(default_factory=dict)
     catch_all: Subscription | None = None
+    subscriptions: list[Subscription] = field(default_factory=list)
+    """All that can pay on this APN."""
     payers: frozenset[str] = frozenset()
     """The accounts that can pay on this APN."""
     any_consumer: bool = False
@@ -64,7 +66,8 @@ class Route:
             self.catch_all = subscription
         for rating_group in subscription.split.rating_groups:
             self.by_rating_group[rating_group] = subscription
-        self.sole = None if self.payers else subscription
+        self.subscriptions.append(subscription)
+        self.sole = subscription if len(self.subscriptions) == 1 else None
         self.payers |= {subscription.account_id}
         self.any_consumer |= subscription.split.party == "b2c"
 
