@@ -13,27 +13,21 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
-from msgspec.structs import astuple
 
 from ocs.gy.avp import (
-    FLAG_MANDATORY,
-    FLAG_VENDOR,
     Failure,
-    address_octets,
     address_text,
     example,
     pad,
     unix_seconds,
     walk,
-    wire_seconds,
 )
 from ocs.gy.framing import COMMANDS, FLAG_ERROR, FLAG_REQUEST, HEADER_OCTETS, Header, read_header
 from ocs.gy.grammar import PROXY_INFO, STRICT, FaultError, Place, Tolerance, judge
-from ocs.gy.layout import FIXED_OCTETS, Field, Kind, Layout, layout_of
+from ocs.gy.layout import Field, Kind, Layout, layout_of
 from ocs.gy.messages import (
     CcRequestType,
     ErrorAnswer,
@@ -43,6 +37,7 @@ from ocs.gy.messages import (
     ServiceInformation,
 )
 from ocs.gy.shapes import Shapes
+from ocs.gy.writing import writer
 
 _SESSION_ID: Final = 263
 _CC_REQUEST_NUMBER: Final = 415
@@ -194,72 +189,7 @@ def _salvage(octets: bytes, header: Header, failure: Failure) -> Decoded:
 def encode(message: Message, header: Header, proxy_info: Sequence[bytes] = ()) -> bytes:
     """One message with its header; the Proxy-Info AVPs of the request go last. ValueError for what does not fit."""
     try:
-        body = b"".join((_write(message, layout_of(type(message))), *proxy_info))
+        body = b"".join((writer(layout_of(type(message)))(message), *proxy_info))
     except (struct.error, OSError, KeyError, AttributeError, TypeError) as error:
         raise ValueError(f"{type(message).__name__} cannot be encoded: {error!r}") from error
     return header.encode(len(body)) + body
-
-
-Write = Callable[[Any], bytes]
-_PLANS: Final[dict[Layout, list[tuple[Write, bool]]]] = {}
-
-
-def _write(record: msgspec.Struct, layout: Layout) -> bytes:
-    plan = _PLANS.get(layout) or _plan(layout)
-    parts: list[bytes] = []
-    for value, (write, repeated) in zip(astuple(record), plan, strict=True):
-        if value is None:
-            continue
-        if repeated:
-            parts += map(write, value)
-        else:
-            parts.append(write(value))
-    return b"".join(parts)
-
-
-def _plan(layout: Layout) -> list[tuple[Write, bool]]:
-    plan = _PLANS[layout] = [(_writer(field), field.repeated) for field in layout.fields]
-    return plan
-
-
-def _writer(field: Field) -> Write:
-    """The function that makes one value of a field into its AVP, padded."""
-    kind, avp = field.kind, field.avp
-    flags_word = (FLAG_MANDATORY * avp.mandatory | FLAG_VENDOR * bool(avp.vendor)) << 24
-    vendor = avp.vendor.to_bytes(4) if avp.vendor else b""
-    start = 8 + len(vendor)
-    pack = struct.Struct(">II").pack
-
-    def around(data: bytes) -> bytes:
-        size = len(data)
-        return pack(avp.code, flags_word | start + size) + vendor + data + _PADDING[size & 3]
-
-    if kind is Kind.ENUMERATED:
-        return {member: around(data) for data, member in field.members.items()}.__getitem__
-    if kind in _PACK:
-        head, pack_value = around(bytes(FIXED_OCTETS[kind]))[:start], _PACK[kind]
-        return lambda value: head + pack_value(value)
-    if field.layout is not None:
-        layout = field.layout
-        return lambda value: around(_write(value, layout))
-    if kind is Kind.IDENTITY:
-        # Names of hosts and realms are few, and in every message.
-        return lru_cache(maxsize=1_024)(lambda value: around(value.encode()))
-    data_of = _DATA[kind]
-    return lambda value: around(data_of(value))
-
-
-_PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
-_PACK: Final[dict[Kind, Callable[[Any], bytes]]] = {
-    Kind.UNSIGNED32: struct.Struct(">I").pack,
-    Kind.UNSIGNED64: struct.Struct(">Q").pack,
-    Kind.INTEGER32: struct.Struct(">i").pack,
-    Kind.INTEGER64: struct.Struct(">q").pack,
-    Kind.TIME: lambda value: wire_seconds(value).to_bytes(4),
-}
-_DATA: Final[dict[Kind, Callable[[Any], bytes]]] = {
-    Kind.TEXT: str.encode,
-    Kind.OCTETS: bytes,
-    Kind.ADDRESS: address_octets,
-    Kind.OPAQUE: lambda value: value.octets,
-}
