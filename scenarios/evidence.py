@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from ocs.billing.crosscheck import Difference
 from ocs.billing.documents import Document
 from ocs.billing.rated import RatedRecord
 from ocs.catalogue.plans import Plan
@@ -129,6 +130,8 @@ class Evidence:
     transfers: list[Transfer]
     rated: list[RatedRecord]
     documents: list[Document]
+    differences: list[Difference]
+    """What the operator's own reconciliation found."""
     twin: Twin
 
     def splits(self) -> Iterator[tuple[str, Sim, Split]]:

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 
 from scenarios.checks.base import Check, Finding, Judgement
 from scenarios.checks.buckets import BucketsBalance
-from scenarios.checks.documents import DocumentsAddUp
+from scenarios.checks.documents import DocumentsAddUp, ReconciliationAgrees
 from scenarios.checks.enterprise import EnterpriseUnaffected
 from scenarios.checks.exhaustion import (
     CutsFollowThePlan,
@@ -34,7 +34,8 @@ Expectation = Annotated[
     | PayersKeptApart
     | OctetsAddUp
     | BucketsBalance
-    | DocumentsAddUp,
+    | DocumentsAddUp
+    | ReconciliationAgrees,
     Field(discriminator="check"),
     BeforeValidator(lambda value: {"check": value} if isinstance(value, str) else value),
 ]

@@ -19,19 +19,30 @@ class _Allowance:
     """None: it waits in the queue, its validity has not begun."""
 
 
+@dataclass(frozen=True)
+class Dry:
+    """A time with nothing left: from the last octet, or the end of validity, to the next purchase or the run's end."""
+
+    start: int
+    end: int
+    used_up: bool
+    """The last octet of all that had been bought went through; else time ran out."""
+
+
 @dataclass
 class Story:
     """The life of one driver's allowance against ground truth."""
 
     share: Share
-    cuts: list[int] = field(default_factory=list)
-    """When the last octet of all that had been bought went through (or the last allowance ran out of time)."""
+    dry: list[Dry] = field(default_factory=list)
     stolen: list[tuple[Step, int]] = field(default_factory=list)
     """Steps that moved more than was left, and by how many octets."""
     used: int = 0
-    left: int = 0
-    dry: list[tuple[int, int]] = field(default_factory=list)
-    """From each cut to the next purchase, or to the end of the run."""
+
+    @property
+    def cuts(self) -> list[int]:
+        """When the last octet of all that had been bought went through."""
+        return [dry.start for dry in self.dry if dry.used_up]
 
 
 def stories(evidence: Evidence) -> list[Story]:
@@ -46,51 +57,56 @@ def stories(evidence: Evidence) -> list[Story]:
 
 def _tell(share: Share, purchases: Iterable[Purchase], steps: Iterable[Step], ends: int) -> Story:
     story = Story(share)
-    plan = share.plan
-    parallel = isinstance(plan, PrepaidIndividual) and plan.top_up_mode == "parallel"
+    parallel = isinstance(share.plan, PrepaidIndividual) and share.plan.top_up_mode == "parallel"
     allowances: list[_Allowance] = []
-    dry_since: int | None = None
-    events: list[tuple[int, int, Purchase | Step]] = [(item.at, 0, item) for item in purchases]
+    empty_since: int | None = None
+    used_up = False
+    events: list[tuple[int, int, Purchase | Step | None]] = [(item.at, 0, item) for item in purchases]
     events += [(step.end, 1, step) for step in steps]
-    events.append((ends, 2, Step(share.vehicle, "", 0, ends, ends, 0)))
+    events.append((ends, 2, None))
     for at, _, event in sorted(events, key=lambda item: item[:2]):
         ran_out = _pass_time(allowances, at)
-        if ran_out is not None and dry_since is None:
-            dry_since = ran_out
-        if isinstance(event, Purchase):
-            waits = bool(allowances) and not parallel
-            allowances.append(
-                _Allowance(event.volume, event.valid_seconds, None if waits else at + event.valid_seconds * SECOND)
-            )
-            if dry_since is not None:
-                story.cuts.append(dry_since)
-                story.dry.append((dry_since, at))
-                dry_since = None
+        if ran_out is not None:
+            empty_since, used_up = ran_out, False
+        if isinstance(event, Step):
+            story.used += event.octets
+            over = _use(allowances, event.octets, at, parallel)
+            if event.octets and not allowances and empty_since is None:
+                empty_since, used_up = at, True
+            if over:
+                story.stolen.append((event, over))
             continue
-        wanted = event.octets
-        story.used += wanted
-        while wanted and allowances:
-            first = min(allowances, key=lambda item: item.ends or 0) if parallel else allowances[0]
-            taken = min(wanted, first.left)
-            first.left -= taken
-            wanted -= taken
-            if not first.left:
-                allowances.remove(first)
-                _start_next(allowances, at)
-                if not allowances:
-                    dry_since = at
-        if wanted:
-            story.stolen.append((event, wanted))
-    if dry_since is not None:
-        story.cuts.append(dry_since)
-        story.dry.append((dry_since, ends))
-    story.left = sum(item.left for item in allowances)
+        if empty_since is not None:
+            story.dry.append(Dry(empty_since, at, used_up))
+            empty_since = None
+        if event is not None:
+            starts = parallel or not allowances
+            allowances.append(_Allowance(event.volume, event.valid_seconds, None))
+            if starts:
+                _start(allowances[-1], at)
     return story
+
+
+def _use(allowances: list[_Allowance], octets: int, at: int, parallel: bool) -> int:
+    """Take octets from what there is, in the plan's order; the octets that nothing covers."""
+    while octets and allowances:
+        first = min(allowances, key=lambda item: item.ends or 0) if parallel else allowances[0]
+        taken = min(octets, first.left)
+        first.left -= taken
+        octets -= taken
+        if not first.left:
+            allowances.remove(first)
+            _start_next(allowances, at)
+    return octets
+
+
+def _start(allowance: _Allowance, at: int) -> None:
+    allowance.ends = at + allowance.valid * SECOND
 
 
 def _start_next(allowances: list[_Allowance], at: int) -> None:
     if allowances and allowances[0].ends is None:
-        allowances[0].ends = at + allowances[0].valid * SECOND
+        _start(allowances[0], at)
 
 
 def _pass_time(allowances: list[_Allowance], now: int) -> int | None:

@@ -104,6 +104,18 @@ class DocumentsAddUp(Check):
             judgement.wrong_sum(who, 0, f"{what}: {_plain(stated)} on the document, {_plain(expected)} by the scenario")
 
 
+class ReconciliationAgrees(Check):
+    """The operator's own reconciliation of the cycle lists no difference."""
+
+    check: Literal["reconciliation_agrees"]
+    needs = ("EDRs reconciled",)
+
+    def _look(self, evidence: Evidence, judgement: Judgement) -> None:
+        judgement.count("EDRs reconciled", len(evidence.edrs))
+        for difference in evidence.differences:
+            judgement.wrong_sum("reconciliation", 0, str(difference))
+
+
 def _plain(value: object) -> str:
     if isinstance(value, tuple | list):
         return " / ".join(map(_plain, value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Literal
 
 from ocs.catalogue.plans import PrepaidIndividual
@@ -48,7 +49,7 @@ class CutsFollowThePlan(Check):
                 if cut < evidence.ends - TOLD_WITHIN:
                     self._look_at_cut(evidence, judgement, share, asks, cut)
             for ask in asks:
-                if ask.result == CREDIT_LIMIT_REACHED and not any(start <= ask.at <= end for start, end in story.dry):
+                if ask.result == CREDIT_LIMIT_REACHED and not any(dry.start <= ask.at <= dry.end for dry in story.dry):
                     what = f"{_service(ask)} got 4012 although the allowance was not used up"
                     judgement.wrong(ask.vehicle, ask.at, ask.used, what)
 
@@ -91,9 +92,9 @@ class NextAttemptIsRefused(Check):
     def _look(self, evidence: Evidence, judgement: Judgement) -> None:
         for story in stories(evidence):
             asks = evidence.asks_by_share.get((story.share.vehicle, story.share.split_id), [])
-            for start, end in story.dry:
+            for dry in story.dry:
                 for ask in asks:
-                    if not (start < ask.at < end and ask.asked) or is_last(ask):
+                    if not (dry.start < ask.at < dry.end and ask.asked) or is_last(ask):
                         continue
                     judgement.count("attempts while empty")
                     if ask.result != CREDIT_LIMIT_REACHED or ask.granted:
@@ -118,13 +119,13 @@ class WifiReturnsAfterTopUp(Check):
             share = story.share
             asks = evidence.asks_by_share.get((share.vehicle, share.split_id), [])
             steps = evidence.steps_by_share.get((share.vehicle, share.split_id), [])
-            for number, (_, bought) in enumerate(story.dry):
-                if bought >= evidence.ends:
+            for dry, following in zip_longest(story.dry, story.dry[1:]):
+                if dry.end >= evidence.ends:
                     continue
                 judgement.count("top-ups after a cut")
-                until = story.dry[number + 1][0] if number + 1 < len(story.dry) else evidence.ends
-                if self._look_at_return(evidence, judgement, asks, bought):
-                    moved = sum(step.octets for step in steps if bought <= step.end <= until)
+                until = following.start if following else evidence.ends
+                if self._look_at_return(evidence, judgement, asks, dry.end):
+                    moved = sum(step.octets for step in steps if dry.end <= step.end <= until)
                     judgement.count("octets after a return", moved)
 
     def _look_at_return(self, evidence: Evidence, judgement: Judgement, asks: list[Ask], bought: int) -> bool:

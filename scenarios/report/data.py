@@ -25,7 +25,7 @@ def protagonist(evidence: Evidence) -> Story:
     told = stories(evidence)
 
     def returns(story: Story) -> int:
-        return sum(1 for _, end in story.dry if end < evidence.ends)
+        return sum(1 for dry in story.dry if dry.end < evidence.ends)
 
     return max(told, key=lambda story: (min(returns(story), 3), min(len(story.cuts), 4)))
 
@@ -54,7 +54,7 @@ def balance_data(evidence: Evidence, story: Story) -> BalanceData:
         balance,
         story.cuts,
         [(item.at, item.bundle_id) for item in bought if item.price_micros],
-        story.dry,
+        [(dry.start, dry.end) for dry in story.dry],
         telematics,
     )
 
