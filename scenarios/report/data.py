@@ -156,15 +156,19 @@ class _Names:
         if share.party == "b2b":
             payer, bill = self._accounts[share.payer], f"invoice {self._bills.get(share.payer, '')}"
         else:
-            payer, bill = f"drivers of {group}", f"{self._cars[group]} statements"
+            payer, bill = f"drivers of {group}", f"{_many(self._cars[group], 'statement')} ({group})"
         return (
-            f"{group}: {self._cars[group]} SIMs",
+            f"{group} ({_many(self._cars[group], 'SIM')})",
             self._places[share.vehicle, share.split_id],
             f"{self._evidence.sims[share.vehicle].profile}: {share.split_id}",
             share.plan.name or share.plan.id,
             payer,
-            bill if share.party == "b2b" else f"{bill} ({group})",
+            bill,
         )
+
+
+def _many(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _group(vehicle: str) -> str:

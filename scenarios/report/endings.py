@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from scenarios.report.style import HATCH, PARTY_NAMES, WIDTH_INCHES, Theme, drawing, footnote, heading, plain_axis
 
@@ -43,6 +44,8 @@ def draw(data: EndingsData, theme: Theme, note: str) -> Figure:
         axes.legend(loc="lower right", fontsize=9)
         plain_axis(axes, "x")
         axes.margins(x=0.08)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         heading(figure, _finding(data), "Ends of a session, or of one rating group in a session that stays open, "
                 "by cause and by who pays", theme)  # fmt: skip
         footnote(figure, note, theme)
@@ -53,4 +56,4 @@ def _finding(data: EndingsData) -> str:
     b2c = sum(count for (cause, party), count in data.counts.items() if party == "b2c" and cause in data.forced)
     b2b = sum(count for (cause, party), count in data.counts.items() if party == "b2b" and cause in data.forced)
     who = "not one enterprise session" if b2b == 0 else f"{b2b:,} enterprise sessions"
-    return f"Used-up allowances ended Wi-Fi {b2c:,} times and {who}"
+    return f"Used-up allowances ended Wi-Fi {b2c:,} times, and {who}"

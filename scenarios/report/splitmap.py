@@ -1,25 +1,31 @@
 """Picture 4: the split map. SIM -> APN/RG -> split -> plan -> payer -> bill, as bands in octets and in money.
 
-A Sankey picture: every band is drawn at its true width. Places that are narrower than their label get the room of the
-label, so that labels never overlap; the bands do not grow with it.
+A Sankey picture: every band is drawn at its true width. A label stands above its place and has room of its own there,
+so that labels of a column never overlap, however thin the bands are.
 """
 
 from __future__ import annotations
 
+import textwrap
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
+from matplotlib.patheffects import withStroke
 
 from scenarios.report.style import HATCH, PARTY_NAMES, WIDTH_INCHES, Theme, drawing, footnote, heading, megabytes
 
 COLUMNS = ("SIMs", "APN / RG", "split", "plan", "payer", "bill")
-_LABEL_INCHES = 0.33
+_LINE_INCHES = 0.135
+_LETTERS = 23
+"""Letters of a label's line that fit between two columns."""
 _GAP_INCHES = 0.1
-_NODE_WIDTH = 0.055
+_HEAD_INCHES = 0.25
+_NODE_WIDTH = 0.05
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class SplitMapData:
 def draw(data: SplitMapData, theme: Theme, note: str) -> Figure:
     """The picture: the map in octets above the map in money."""
     most = max(len({flow.names[column] for flow in data.flows}) for column in range(len(COLUMNS)))
-    panel = max(2.4, most * (_LABEL_INCHES + _GAP_INCHES) + 1.2)
+    panel = max(2.4, most * (3 * _LINE_INCHES + _GAP_INCHES) + 1.3)
     with drawing(theme):
         figure = Figure(figsize=(WIDTH_INCHES, 2 * panel + 1.75))
         height = figure.get_size_inches()[1]
@@ -76,8 +82,8 @@ def draw(data: SplitMapData, theme: Theme, note: str) -> Figure:
         ]
         figure.legend(handles, [PARTY_NAMES["b2b"], PARTY_NAMES["b2c"]], loc="upper right", ncols=2, fontsize=9,
                       bbox_to_anchor=(0.99, 1 - 0.62 / height))  # fmt: skip
-        heading(figure, _finding(data), "Where the octets and the money of one SIM go; bands are drawn to scale, "
-                "no band changes party on its way", theme)  # fmt: skip
+        heading(figure, _finding(data), "Where the octets and the money go; bands are drawn to scale, and none "
+                "changes party on its way", theme)  # fmt: skip
         footnote(figure, note, theme)
     return figure
 
@@ -94,12 +100,16 @@ def _finding(data: SplitMapData) -> str:
 class _Node:
     name: str
     weight: int
-    party: str
+    label: list[str] = field(default_factory=list)
     top: float = 0.0
     """Upper edge of the node, inches from the panel's top."""
-    room: float = 0.0
     left_used: float = 0.0
     right_used: float = 0.0
+
+    @property
+    def room(self) -> float:
+        """Inches above the node that its label takes."""
+        return len(self.label) * _LINE_INCHES + 0.06
 
 
 def _panel(
@@ -108,52 +118,52 @@ def _panel(
     axes.set_xlim(-0.02, len(COLUMNS) - 1 + 0.98)
     axes.set_ylim(panel, 0)
     axes.axis("off")
-    columns = [_column(flows, column, weigh) for column in range(len(COLUMNS))]
-    scale = min(_scale(list(nodes.values()), panel - 0.4) for nodes in columns)
+    columns = [_column(flows, column, weigh, text) for column in range(len(COLUMNS))]
+    scale = min(_scale(list(nodes.values()), panel - _HEAD_INCHES) for nodes in columns)
+    halo = [withStroke(linewidth=2.6, foreground=theme.paper)]
     for place, nodes in enumerate(columns):
         axes.text(place, 0.1, COLUMNS[place], color=theme.quiet, fontsize=8.5, va="center")
         _lay_out(list(nodes.values()), scale, panel)
         for node in nodes.values():
-            thickness = node.weight * scale
-            axes.add_patch(Rectangle((place, node.top), _NODE_WIDTH, thickness, facecolor=theme.ink, linewidth=0.6,
-                                     edgecolor=theme.ink, zorder=3))  # fmt: skip
-            behind = {"boxstyle": "round,pad=0.15", "facecolor": theme.paper, "alpha": 0.72, "linewidth": 0}
-            axes.text(place + _NODE_WIDTH + 0.025, node.top + thickness / 2, f"{node.name}\n{text(node.weight)}",
-                      fontsize=7.8, va="center", linespacing=1.15, zorder=4, bbox=behind)  # fmt: skip
-    for flow in flows:
-        width = weigh(flow) * scale
-        if width:
-            for place in range(len(COLUMNS) - 1):
-                _band(axes, columns[place][flow.names[place]], columns[place + 1][flow.names[place + 1]], place, width,
-                      flow.party, theme)  # fmt: skip
+            axes.add_patch(Rectangle((place, node.top), _NODE_WIDTH, node.weight * scale, facecolor=theme.ink,
+                                     edgecolor=theme.ink, linewidth=0.6, zorder=3))  # fmt: skip
+            axes.text(place, node.top - 0.04, "\n".join(node.label), fontsize=7.8, va="bottom", linespacing=1.15,
+                      zorder=4, path_effects=halo)  # fmt: skip
+    for place in range(len(COLUMNS) - 1):
+        bands: Counter[tuple[str, str, str]] = Counter()
+        for flow in flows:
+            bands[flow.names[place], flow.names[place + 1], flow.party] += weigh(flow)
+        for (source, target, party), weight in bands.items():
+            if weight:
+                _band(axes, columns[place][source], columns[place + 1][target], place, weight * scale, party, theme)
 
 
-def _column(flows: list[Flow], column: int, weigh: Callable[[Flow], int]) -> dict[str, _Node]:
+def _column(
+    flows: list[Flow], column: int, weigh: Callable[[Flow], int], text: Callable[[int], str]
+) -> dict[str, _Node]:
     nodes: dict[str, _Node] = {}
     for flow in flows:
-        node = nodes.setdefault(flow.names[column], _Node(flow.names[column], 0, flow.party))
+        node = nodes.setdefault(flow.names[column], _Node(flow.names[column], 0))
         node.weight += weigh(flow)
+    for node in nodes.values():
+        node.label = [*textwrap.wrap(node.name, _LETTERS, max_lines=2, placeholder="..."), text(node.weight)]
     return nodes
 
 
 def _scale(nodes: list[_Node], room: float) -> float:
     """Inches per unit of weight, such that the column and its labels fit into `room`."""
-    low, high = 0.0, room / (sum(node.weight for node in nodes) or 1)
-    for _ in range(50):
-        middle = (low + high) / 2
-        needed = sum(max(node.weight * middle, _LABEL_INCHES) + _GAP_INCHES for node in nodes)
-        low, high = (middle, high) if needed <= room else (low, middle)
-    return low
+    free = room - sum(node.room + _GAP_INCHES for node in nodes)
+    return max(free, 0.1) / (sum(node.weight for node in nodes) or 1)
 
 
 def _lay_out(nodes: list[_Node], scale: float, panel: float) -> None:
-    rooms = [max(node.weight * scale, _LABEL_INCHES) for node in nodes]
-    spare = panel - 0.4 - sum(rooms) - _GAP_INCHES * len(nodes)
-    gap = _GAP_INCHES + spare / (len(nodes) + 1)
-    cursor = 0.3 + gap - _GAP_INCHES / 2
-    for node, room in zip(nodes, rooms, strict=True):
-        node.top = cursor + (room - node.weight * scale) / 2
-        cursor += room + gap
+    """Nodes of a column one under another, what is spare shared out between them."""
+    taken = sum(node.room + node.weight * scale for node in nodes)
+    gap = (panel - _HEAD_INCHES - taken) / (len(nodes) + 1)
+    cursor = _HEAD_INCHES + gap / 2
+    for node in nodes:
+        node.top = cursor + node.room
+        cursor = node.top + node.weight * scale + gap
 
 
 def _band(axes: Axes, source: _Node, target: _Node, place: int, width: float, party: str, theme: Theme) -> None:
