@@ -14,7 +14,7 @@ from itertools import groupby
 from ocs.billing.documents import Document, compose
 from ocs.billing.invoice import invoice_lines, sim_use
 from ocs.billing.ledger import BucketMovements, bucket_movements
-from ocs.billing.rated import RatedRecord, Settlement, settle
+from ocs.billing.rated import OnlineCharges, RatedRecord, Settlement, online_charges, settle
 from ocs.billing.statement import bucket_use, statement_lines
 from ocs.catalogue.plans import PostpaidIndividual
 from ocs.inventory.provisioning import Provisioning
@@ -34,13 +34,15 @@ class CycleClose:
     documents: tuple[Document, ...]
     """Invoices in the order of accounts, then statements in the order of accounts."""
     settlements: tuple[Settlement, ...]
-    """One for each postpaid subscription."""
+    """One for each postpaid subscription with a bundle."""
+    charges: tuple[OnlineCharges, ...]
+    """Messages and calls, priced when they happened."""
     buckets: tuple[BucketMovements, ...]
     """Every prepaid bucket that the cycle saw."""
 
     @property
     def rated(self) -> list[RatedRecord]:
-        """One rated record for each postpaid EDR of the cycle."""
+        """One rated record for each postpaid EDR of octets in the cycle."""
         return [record for settlement in self.settlements for record in settlement.records]
 
 
@@ -72,18 +74,25 @@ def close_cycle(
     settlements = [
         settle(subscription, plan, by_subscription[subscription_id], cycle, subscription.sim.provisioned_at)
         for subscription_id, subscription in subscriptions.items()
-        if isinstance(plan := subscription.plan, PostpaidIndividual)
+        if isinstance(plan := subscription.plan, PostpaidIndividual) and _has_bundle(subscription)
     ]
-    cycle_of_edr = {edr.edr_id: edr.cycle_id for edr in edrs if edr.bucket_parts}
+    charges = [
+        charge
+        for subscription_id, subscription in subscriptions.items()
+        if isinstance(plan := subscription.plan, PostpaidIndividual)
+        for charge in online_charges(subscription, plan, by_subscription[subscription_id])
+    ]
+    cycle_of_edr = {edr.edr_id: edr.cycle_id for edr in edrs if edr.party == "b2c"}
     movements = bucket_movements(cycle, transfers, cycle_of_edr)
     overrun = {
         subscription_id: sum(edr.octets_overrun for edr in by_subscription[subscription_id])
         for subscription_id, subscription in subscriptions.items()
         if not isinstance(subscription.plan, PostpaidIndividual)
     }
-    invoices = _invoices(cycle, inventory, settlements)
+    invoices = _invoices(cycle, inventory, settlements, charges)
     statements = _statements(cycle, inventory, subscriptions, movements, overrun)
-    return CycleClose(cycle, inventory, current, (*invoices, *statements), tuple(settlements), tuple(movements))
+    documents = (*invoices, *statements)
+    return CycleClose(cycle, inventory, current, documents, tuple(settlements), tuple(charges), tuple(movements))
 
 
 def _inventory(cycle: Cycle, provisioning: Provisioning, provisioned_at: Mapping[str, int]) -> Inventory:
@@ -97,19 +106,27 @@ def _inventory(cycle: Cycle, provisioning: Provisioning, provisioned_at: Mapping
 
 
 def _subscriptions(inventory: Inventory) -> dict[str, Subscription]:
-    """Those with a bill of their own: the splits of a SIM or, where it has no profile, the SIM itself."""
     return {
         subscription.subscription_id: subscription
         for sim in inventory.by_imsi.values()
         for subscription in sim.subscriptions.values()
-        if subscription.profile is not None or not sim.has_profile
     }
 
 
-def _invoices(cycle: Cycle, inventory: Inventory, settlements: Iterable[Settlement]) -> list[Document]:
+def _has_bundle(subscription: Subscription) -> bool:
+    """Whether octets are its business: those of a SIM with a profile are its splits', not the SIM's own."""
+    return subscription.profile is not None or not subscription.sim.has_profile
+
+
+def _invoices(
+    cycle: Cycle, inventory: Inventory, settlements: Iterable[Settlement], charges: Iterable[OnlineCharges]
+) -> list[Document]:
     by_payer: dict[str, list[Settlement]] = defaultdict(list)
     for settlement in settlements:
         by_payer[settlement.subscription.account_id].append(settlement)
+    charged: dict[str, list[OnlineCharges]] = defaultdict(list)
+    for charge in charges:
+        charged[charge.subscription.account_id].append(charge)
     operator = inventory.operator
     return [
         compose(
@@ -118,11 +135,11 @@ def _invoices(cycle: Cycle, inventory: Inventory, settlements: Iterable[Settleme
             cycle,
             operator,
             inventory.accounts[account_id],
-            list(invoice_lines(by_payer[account_id], cycle, operator.currency)),
+            list(invoice_lines(by_payer[account_id], charged[account_id], cycle, operator.currency)),
             tax_included=False,
             sim_use=list(sim_use(by_payer[account_id], operator.currency)),
         )
-        for number, account_id in enumerate(sorted(by_payer), 1)
+        for number, account_id in enumerate(sorted(by_payer.keys() | charged.keys()), 1)
     ]
 
 

@@ -41,6 +41,9 @@ class _Payer:
     """Everything that concerns one payer."""
 
     postpaid: list[Edr] = field(default_factory=list)
+    """Of octets, priced when the cycle closed."""
+    events: list[Edr] = field(default_factory=list)
+    """Postpaid messages and calls, priced when they happened."""
     prepaid: list[Edr] = field(default_factory=list)
     buckets: list[BucketMovements] = field(default_factory=list)
     invoices: list[Document] = field(default_factory=list)
@@ -54,11 +57,14 @@ def documents_differ(close: CycleClose, rated: Mapping[str, RatedRecord]) -> Ite
     payers: dict[str, _Payer] = defaultdict(_Payer)
     for edr in close.edrs:
         payer = payers[edr.account_id]
-        (payer.prepaid if edr.party == "b2c" else payer.postpaid).append(edr)
+        postpaid = payer.postpaid if edr.unit_type == "octets" else payer.events
+        (payer.prepaid if edr.party == "b2c" else postpaid).append(edr)
     for bucket in close.buckets:
         payers[bucket.credit.account_id].buckets.append(bucket)
-    for settlement in close.settlements:
-        payers[settlement.subscription.account_id].sims.add(settlement.subscription.sim.imsi)
+    with_bundle = [settlement.subscription for settlement in close.settlements]
+    with_events = [charge.subscription for charge in close.charges]
+    for subscription in with_bundle + with_events:
+        payers[subscription.account_id].sims.add(subscription.sim.imsi)
     for document in close.documents:
         payer = payers[document.customer.id]
         (payer.invoices if document.type == "EnterpriseInvoice" else payer.statements).append(document)
@@ -81,7 +87,10 @@ def _invoices_differ(where: str, payer: _Payer, rated: Mapping[str, RatedRecord]
     yield from _compare(where, "octets in the memo per SIM", octets, sum(use.octets for use in memo), payer.postpaid)
     yield from _compare(where, "exact amount of overage", Decimal(micros) / MICROS, overage, payer.postpaid)
     yield from _compare(where, "exact amount in the memo per SIM", Decimal(micros) / MICROS, share, payer.postpaid)
-    used = {edr.physical_imsi for edr in payer.postpaid}
+    priced = Decimal(sum(edr.amount_micros or 0 for edr in payer.events)) / MICROS
+    events = sum((line.exact_amount.value for line in lines if line.type in ("messages", "calls")), Decimal(0))
+    yield from _compare(where, "exact amount of messages and calls", priced, events, payer.events)
+    used = {edr.physical_imsi for edr in (*payer.postpaid, *payer.events)}
     for imsi in sorted(({use.imsi for use in memo} | used) - payer.sims):
         yield Difference("SIM of another payer", where, "none", imsi)
 
@@ -89,7 +98,8 @@ def _invoices_differ(where: str, payer: _Payer, rated: Mapping[str, RatedRecord]
 def _statements_differ(where: str, payer: _Payer) -> Iterator[Difference]:
     lines = [line for document in payer.statements for line in document.applied_customer_billing_rate]
     uses = [use for document in payer.statements for use in document.bucket]
-    debited = sum(edr.octets_debited for edr in payer.prepaid)
+    debited = sum(edr.octets_debited for edr in payer.prepaid if edr.octets_debited > 0)
+    refunded = -sum(edr.octets_debited for edr in payer.prepaid if edr.octets_debited < 0)
     overrun = sum(edr.octets_overrun for edr in payer.prepaid)
     found_overrun = sum(document.octets_overrun for document in payer.statements)
     bought = [bucket for bucket in payer.buckets if bucket.added]
@@ -97,7 +107,11 @@ def _statements_differ(where: str, payer: _Payer) -> Iterator[Difference]:
     found_price = sum((line.exact_amount.value for line in lines), Decimal(0))
     yield from _compare(where, "octets used", debited, sum(use.octets_used for use in uses), payer.prepaid)
     yield from _compare(where, "octets beyond the allowance", overrun, found_overrun, payer.prepaid)
-    yield from _compare(where, "octets bought", sum(b.added for b in bought), sum(line.octets for line in lines))
+    found_refunds = sum(line.octets for line in lines if line.type == "refund")
+    yield from _compare(where, "octets refunded", refunded, found_refunds, payer.prepaid)
+    yield from _compare(
+        where, "octets bought, given or refunded", sum(b.added for b in bought), sum(line.octets for line in lines)
+    )
     yield from _compare(where, "price of purchases", price, found_price)
     for bucket_id in sorted({use.bucket_id for use in uses} ^ {bucket.bucket_id for bucket in payer.buckets}):
         yield Difference("bucket missing, or of another payer", where, "none", bucket_id)

@@ -27,7 +27,7 @@ PAYMENT_DAYS: Final = 14
 
 DocumentKind = Literal["EnterpriseInvoice", "ConsumerStatement"]
 NUMBER_RANGES: Final[dict[DocumentKind, str]] = {"EnterpriseInvoice": "INV", "ConsumerStatement": "STM"}
-LineType = Literal["recurring", "usage_in_bundle", "overage", "free_quota", "purchase"]
+LineType = Literal["recurring", "usage_in_bundle", "overage", "messages", "calls", "free_quota", "purchase", "refund"]
 
 
 class _Part(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from ocs.rating.cycle import Cycle
 from ocs.records.edr import Transfer
@@ -32,6 +33,13 @@ class BucketMovements:
         return self.bucket_id.removeprefix(f"{self.credit.subscription_id}/").rpartition("/")[0]
 
     @property
+    def kind(self) -> Literal["free_quota", "purchase", "refund"]:
+        """Why it was opened: a refund has no price and its cause is an EDR."""
+        if self.credit.cause == "free_quota":
+            return "free_quota"
+        return "refund" if self.bundle_id == "refund" else "purchase"
+
+    @property
     def closing(self) -> int:
         """Octets neither used nor expired at the end of the cycle."""
         return self.opening + self.added - self.used - self.expired
@@ -47,13 +55,13 @@ def bucket_movements(
 ) -> list[BucketMovements]:
     """Every bucket that the cycle saw, in the order of purchase.
 
-    `transfers` reach from the first purchase to the end of the cycle or beyond. What was posted for an EDR belongs to
-    the EDR's cycle (`cycle_of_edr`: edr_id -> cycle id), which is that of the event; the ledger line bears the time
-    of receipt, which can fall into the next cycle. Everything else belongs to the cycle of its own time.
+    `transfers` reach from the first purchase to the end of the cycle or beyond. What was posted, or refunded, for an
+    EDR belongs to the EDR's cycle (`cycle_of_edr`: edr_id -> cycle id), which is that of the event; the ledger line
+    bears the time of receipt, which can fall into another cycle. Everything else belongs to the cycle of its own time.
     """
     buckets: dict[str, BucketMovements] = {}
     for line in sorted(transfers, key=_in_order):
-        cycle_id = cycle_of_edr.get(line.cause) if line.kind == "posted" else None
+        cycle_id = cycle_of_edr.get(line.cause) if line.kind in ("posted", "credit") else None
         if cycle_id is not None:
             later, current = cycle_id > cycle.id, cycle_id == cycle.id
         else:
@@ -62,7 +70,8 @@ def bucket_movements(
             continue
         if line.kind == "credit":
             buckets[line.bucket_id] = BucketMovements(line)
-        _book(buckets[line.bucket_id], line, current)
+        if line.bucket_id in buckets:  # else a refund of an event in the next cycle, drawn on before that begins
+            _book(buckets[line.bucket_id], line, current)
     return [bucket for bucket in buckets.values() if bucket.moved]
 
 

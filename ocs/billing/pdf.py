@@ -73,7 +73,7 @@ def _facts(document: Document) -> Iterable[tuple[str, str]]:
 
 def _line(line: Line) -> dict[str, Any]:
     count = line.quantity
-    if line.type == "usage_in_bundle":
+    if line.type != "overage":
         count = min(count, round(count, _QUANTITY_PLACES), key=lambda number: len(str(number)))
     detail = line.description
     if line.date:
@@ -88,19 +88,18 @@ def _line(line: Line) -> dict[str, Any]:
 def _totals(document: Document) -> Iterable[tuple[str, str]]:
     """Rows under the lines; the last one is the total."""
     currency = document.amount_due.unit
-    tax_on_top = document.type == "EnterpriseInvoice"
-    gross = f"{document.tax_included_amount.value:,f}"
-    yield "Net" if tax_on_top else "Net of VAT", f"{document.tax_excluded_amount.value:,f}"
+    yield "Net", f"{document.tax_excluded_amount.value:,f}"
     for item in document.tax_item:
         base = f" on {item.tax_excluded_amount.value:,f}" if len(document.tax_item) > 1 else ""
         yield f"VAT {item.tax_rate.normalize():f} %{base}", f"{item.tax_amount.value:,f}"
-    yield f"Total {currency}", gross
+    yield f"Total {currency}", f"{document.tax_included_amount.value:,f}"
 
 
 def _payment(document: Document) -> list[str]:
     seller, due = document.seller, document.payment_due_date
     if due is None:
-        return ["Paid from prepaid purchases. Nothing is due."]
+        included = any(line.tax_included_amount for line in document.applied_customer_billing_rate)
+        return ["Paid from prepaid purchases. Nothing is due.", *(["Prices include VAT."] if included else [])]
     return [
         f"Please pay {document.amount_due.unit} {document.amount_due.value:,f} by {day_in_words(due)}.",
         f"{seller.name} · IBAN {seller.iban} · Reference {document.bill_no}",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Final, Literal
 
 import msgspec
 
@@ -19,6 +20,7 @@ from ocs.rating.cycle import Cycle
 from ocs.rating.price import blocks, charge
 from ocs.records.edr import Edr
 
+_PRICED_ONLINE: Final[tuple[Literal["units", "seconds"], ...]] = ("units", "seconds")
 _in_order = attrgetter("event_time", "edr_id")
 
 
@@ -66,6 +68,18 @@ class Settlement:
         return self.blocks * self.plan.overage.block - self.octets_overage
 
 
+@dataclass(frozen=True, slots=True)
+class OnlineCharges:
+    """Messages (`units`) or calls (`seconds`) of one postpaid subscription in one cycle, priced when they happened."""
+
+    subscription: Subscription
+    plan: PostpaidIndividual
+    unit_type: Literal["units", "seconds"]
+    amount: int
+    """How many; refunds taken off."""
+    micros: int
+
+
 def octets_included(included: int, cycle: Cycle, days: int) -> int:
     """The volume included for `days` of the cycle's days, floored to whole octets."""
     return included * days // cycle.days
@@ -81,7 +95,7 @@ def settle(
     used = over = 0
     counters: dict[str, int] = {}  # octets over the bundle so far, per scope of rounding
     records = []
-    for edr in sorted(edrs, key=_in_order):
+    for edr in sorted([edr for edr in edrs if edr.unit_type == "octets"], key=_in_order):
         used += edr.octets_total
         edr_over = max(0, used - included) - over
         over += edr_over
@@ -104,3 +118,15 @@ def settle(
         )
     charged = sum(blocks(octets, price.block) for octets in counters.values())
     return Settlement(subscription, plan, days, included, used - over, over, charged, tuple(records))
+
+
+def online_charges(subscription: Subscription, plan: PostpaidIndividual, edrs: Iterable[Edr]) -> list[OnlineCharges]:
+    """Add up what EDRs of one subscription in one cycle bear a price for already."""
+    edrs = list(edrs)
+    charges = []
+    for unit_type in _PRICED_ONLINE:
+        mine = [edr for edr in edrs if edr.unit_type == unit_type]
+        if mine:
+            amount, micros = sum(edr.units_used for edr in mine), sum(edr.amount_micros or 0 for edr in mine)
+            charges.append(OnlineCharges(subscription, plan, unit_type, amount, micros))
+    return charges

@@ -158,7 +158,7 @@ def _edrs_differ(edrs: Iterable[Edr], rated: Mapping[str, RatedRecord]) -> Itera
             what = "in bundle + overage + debited + overrun + unattributed"
             yield Difference(what, where, str(edr.octets_total), str(covered), (edr.edr_id,))
         paid = sum(part.amount for part in edr.bucket_parts)
-        if paid != edr.octets_debited:
+        if paid != max(0, edr.octets_debited):  # a refund opens a bucket
             yield Difference("octets that buckets paid", where, str(edr.octets_debited), str(paid), (edr.edr_id,))
     for edr_id in rated.keys() - seen:
         yield Difference("EDR of a rated record", f"EDR {edr_id}", "1", "0", (edr_id,))

@@ -30,10 +30,9 @@ def statement_lines(buckets: Iterable[tuple[Subscription, BucketMovements]], ope
         price = Fraction(bucket.credit.price_micros, MICROS)
         amount = Money(unit=operator.currency, value=half_up(price))
         included = operator.consumer_prices_include_vat
-        free = bucket.credit.cause == "free_quota"
         yield Line(
             id="",
-            type="free_quota" if free else "purchase",
+            type=bucket.kind,
             name=_name(subscription, bucket),
             date=local_date(bucket.credit.at, operator.time_zone).isoformat(),
             split=split_of(subscription),
@@ -70,8 +69,8 @@ def _name(subscription: Subscription, bucket: BucketMovements) -> str:
     volume = volume_in_words(bucket.credit.amount)
     bundle = _bundle(plan, bucket) if isinstance(plan, PrepaidIndividual) else None
     valid = f", valid {duration_in_words(bundle.valid)}" if bundle is not None else ""
-    free = "free quota " if bucket.credit.cause == "free_quota" else ""
-    return f"{plan.name or plan.id}: {free}{volume}{valid}"
+    what = {"free_quota": "free quota ", "refund": "refund of ", "purchase": ""}[bucket.kind]
+    return f"{plan.name or plan.id}: {what}{volume}{valid}"
 
 
 def _bundle(plan: PrepaidIndividual, bucket: BucketMovements) -> Bundle | None:

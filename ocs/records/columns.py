@@ -27,9 +27,7 @@ class Kind(Enum):
     IDENTITY = "identity"
     """Text that differs from row to row."""
     COUNT = "count"
-    """A whole number, never negative: octets, seconds, codes, versions."""
-    MICROS = "micros"
-    """Whole micros of money; adjustments can make it negative."""
+    """A whole number: octets, seconds, micros, codes. A refund makes it negative."""
     INSTANT = "instant"
     """Microseconds UTC."""
     PARTS = "parts"
@@ -72,7 +70,7 @@ def _column(name: str, hint: Any) -> Column:
     optional = type(None) in members
     (kind_of_value,) = {_value_type(member) for member in members if member is not type(None)}
     if kind_of_value is int:
-        kind = Kind.INSTANT if name in _INSTANTS else Kind.MICROS if name.endswith("_micros") else Kind.COUNT
+        kind = Kind.INSTANT if name in _INSTANTS else Kind.COUNT
     elif kind_of_value is str:
         kind = Kind.IDENTITY if name in _IDENTITIES else Kind.LABEL
     elif hint == tuple[BucketPart, ...]:

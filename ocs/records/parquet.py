@@ -1,8 +1,7 @@
 """Records as Parquet (zstd), for DuckDB and the like. Needs the extra `report`.
 
-Counts are uint64 (Gy counts in Unsigned64), money is int64; instants are timestamps of microseconds in UTC without a
-zone, which every reader shows alike; labels are dictionaries, since they hardly change from row to row; bucket parts
-are a list of (bucket_id, amount).
+Numbers are int64; instants are timestamps of microseconds in UTC without a zone, which every reader shows alike; labels
+are dictionaries, since they hardly change from row to row; bucket parts are a list of (bucket_id, amount).
 """
 
 from __future__ import annotations
@@ -63,8 +62,7 @@ def _type(column: Column) -> Any:
     return {
         Kind.LABEL: pa.dictionary(pa.int32(), pa.string()),
         Kind.IDENTITY: pa.string(),
-        Kind.COUNT: pa.uint64(),
-        Kind.MICROS: pa.int64(),
+        Kind.COUNT: pa.int64(),
         Kind.INSTANT: pa.timestamp("us"),
-        Kind.PARTS: pa.list_(pa.struct([("bucket_id", pa.string()), ("amount", pa.uint64())])),
+        Kind.PARTS: pa.list_(pa.struct([("bucket_id", pa.string()), ("amount", pa.int64())])),
     }[column.kind]

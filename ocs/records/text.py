@@ -85,7 +85,6 @@ def _read_instant(cell: str) -> int:
 _WRITERS: dict[Kind, Callable[[Any], str]] = {Kind.INSTANT: iso, Kind.PARTS: _write_parts}
 _READERS: dict[Kind, Callable[[str], object]] = {
     Kind.COUNT: int,
-    Kind.MICROS: int,
     Kind.INSTANT: _read_instant,
     Kind.PARTS: _read_parts,
 }

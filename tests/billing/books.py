@@ -126,66 +126,107 @@ class Books:
                 self._move("posted", number, bucket, part, received_at, edr_id, f"{edr_id}/{bucket}/posted")
         prepaid = split == "wifi"
         payer = {"fleet": "acme", "insurer": "safe", "wifi": f"d{number}"}[split]
-        zone, day = self.operator.get("time_zone", "Europe/Berlin"), self.operator.get("cycle_day", 1)
-        edr = Edr(
+        return self._report(
             edr_id=edr_id,
             session_id=session_id,
-            cc_request_number=len(self.edrs),
-            record_type="interim",
-            flags="",
-            event_time=at,
-            usage_start=at,
-            usage_end=at,
-            physical_imsi=imsi,
-            physical_iccid=iccid_of(number),
-            msisdn=None,
-            imei=None,
-            mpc_imsi=None,
-            mpc_iccid=None,
-            rating_imsi=imsi,
+            number=number,
+            at=at,
             account_id=payer,
-            customer_id="acme",
             profile_id="car",
-            profile_version=1,
             split_id=split,
             party="b2c" if prepaid else "b2b",
             apn={"fleet": "fleet.acme", "insurer": "box.safe", "wifi": "wifi"}[split],
             rating_group=RATING_GROUPS[split],
-            service_identifier=None,
-            service_context="32251@3gpp.org",
-            unit_type="octets",
             units_used=octets,
-            octets_up=0,
-            octets_down=octets,
             octets_total=octets,
-            octets_in_bundle=None,
-            octets_overage=None,
             octets_debited=octets - due if prepaid else 0,
             octets_overrun=due if prepaid else 0,
             bucket_parts=tuple(paid),
-            balance_before=None,
-            balance_after=None,
-            granted=None,
             plan_id="wifi" if prepaid else "fleet",
-            plan_version=1,
             subscription_id=subscription,
-            pool_id=None,
-            zone="home",
-            serving_plmn=None,
-            rat_type=None,
-            charging_id=None,
-            ggsn_address=None,
-            origin_host="pgw",
-            reporting_reason=None,
-            trigger=None,
-            tariff_change_usage=None,
-            unit_price_micros=None,
             amount_micros=0 if prepaid else None,
-            currency="EUR",
-            result_code=2001,
-            termination_cause=None,
-            cycle_id=cycle_of(at, zone, day).id,
         )
+
+    def event(self, number: int, unit_type: str, amount: int, micros: int, moment: str | int) -> Edr:
+        """SIM `number` itself sends messages (`units`) or talks (`seconds`), priced at once."""
+        edr_id = f"smsc;{imsi_of(number)}/{len(self.edrs)}//1"
+        return self._report(
+            edr_id=edr_id,
+            session_id=edr_id,
+            number=number,
+            at=self.at(moment),
+            account_id="acme",
+            split_id="sim",
+            party="b2b",
+            unit_type=unit_type,
+            units_used=amount,
+            plan_id="fleet",
+            subscription_id=f"{imsi_of(number)}/sim/1",
+            amount_micros=micros,
+        )
+
+    def refund(self, number: int, octets: int, moment: str | int) -> Edr:
+        """The driver of SIM `number` gets octets back, in a bucket of their own."""
+        edr = self._report(
+            edr_id=f"care;{imsi_of(number)}/{len(self.edrs)}/200/1",
+            session_id="care",
+            number=number,
+            at=self.at(moment),
+            account_id=f"d{number}",
+            profile_id="car",
+            split_id="wifi",
+            party="b2c",
+            apn="wifi",
+            rating_group=200,
+            units_used=-octets,
+            octets_total=-octets,
+            octets_debited=-octets,
+            plan_id="wifi",
+            subscription_id=f"{imsi_of(number)}/wifi/1",
+            amount_micros=0,
+        )
+        self._open(number, "refund", octets, moment, edr.edr_id, 0)
+        return edr
+
+    def stranger(self, octets: int, moment: str | int) -> Edr:
+        """A report of a session that nobody opened."""
+        edr_id = f"pgw;?/{len(self.edrs)}/200/1"
+        return self._report(
+            edr_id=edr_id, session_id="pgw;?", number=None, at=self.at(moment), account_id="", flags="unattributed",
+            apn="wifi", rating_group=200, units_used=octets, octets_total=octets,
+        )  # fmt: skip
+
+    def _report(self, number: int | None, at: int, **fields: Any) -> Edr:
+        zone, day = self.operator.get("time_zone", "Europe/Berlin"), self.operator.get("cycle_day", 1)
+        imsi = imsi_of(number) if number is not None else ""
+        common: dict[str, Any] = dict.fromkeys(Edr.__struct_fields__)
+        common |= {
+            "cc_request_number": len(self.edrs),
+            "record_type": "interim",
+            "flags": "",
+            "event_time": at,
+            "usage_start": at,
+            "usage_end": at,
+            "physical_imsi": imsi,
+            "physical_iccid": iccid_of(number) if number is not None else "",
+            "rating_imsi": imsi,
+            "customer_id": "acme",
+            "apn": "",
+            "service_context": "32251@3gpp.org",
+            "unit_type": "octets",
+            "octets_up": 0,
+            "octets_down": 0,
+            "octets_total": 0,
+            "octets_debited": 0,
+            "octets_overrun": 0,
+            "bucket_parts": (),
+            "zone": "home",
+            "origin_host": "pgw",
+            "currency": "EUR",
+            "result_code": 2001,
+            "cycle_id": cycle_of(at, zone, day).id,
+        }
+        edr = Edr(**(common | fields))
         self.edrs.append(edr)
         return edr
 
@@ -214,11 +255,13 @@ class Books:
     def _credit(self, number: int, bundle_id: str, moment: str | int, cause: str) -> None:
         plan = self.provisioning.plans[1]
         bundle = next(b for b in (plan.free_quota, *plan.bundles) if b is not None and b.id == bundle_id)
+        self._open(number, bundle_id, bundle.volume, moment, cause, int(bundle.price * MICROS))
+
+    def _open(self, number: int, bundle_id: str, octets: int, moment: str | int, cause: str, price: int) -> None:
         owned = sum(bucket.startswith(f"{imsi_of(number)}/") for bucket in self.left)
         bucket = f"{imsi_of(number)}/wifi/1/{bundle_id}/{owned + 1}"
-        self.left[bucket] = bundle.volume
-        price = int(bundle.price * MICROS)
-        self._move("credit", number, bucket, bundle.volume, self.at(moment), cause, f"{bucket}/credit", price)
+        self.left[bucket] = octets
+        self._move("credit", number, bucket, octets, self.at(moment), cause, f"{bucket}/credit", price)
 
     def _move(
         self, kind: str, number: int, bucket: str, amount: int, at: int, cause: str, transfer_id: str, price: int = 0

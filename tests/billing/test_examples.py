@@ -28,6 +28,10 @@ def played(example: dict[str, Any]) -> Books:
             books.buy(int(number), much, moment)
         elif what == "expire":
             books.expire(int(number), much, moment)
+        elif what in ("units", "seconds"):
+            books.event(int(number), what, int(much), int(options["micros"]), moment)
+        elif what == "refund":
+            books.refund(int(number), int(much), moment)
         else:
             session, received = int(options.get("session", 1)), options.get("received")
             books.use(int(number), what, int(much), moment, session=session, received=received)

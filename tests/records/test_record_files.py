@@ -18,9 +18,9 @@ from ocs.records.columns import Kind, columns
 from ocs.records.edr import BucketPart, Edr, Transfer
 from ocs.records.parquet import read_parquet, write_parquet
 from ocs.records.text import read_csv, write_csv
-from ocs.units import UNSIGNED64_MAX
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=20)
+NUMBER = st.integers(-(2**63), 2**63 - 1)
 INSTANT = st.integers(0, 4_102_444_800_000_000)
 
 
@@ -29,10 +29,9 @@ def records(record: type[msgspec.Struct]) -> st.SearchStrategy[msgspec.Struct]:
     kinds = {
         Kind.LABEL: TEXT,
         Kind.IDENTITY: TEXT,
-        Kind.COUNT: st.integers(0, UNSIGNED64_MAX),
-        Kind.MICROS: st.integers(-(2**63), 2**63 - 1),
+        Kind.COUNT: NUMBER,
         Kind.INSTANT: INSTANT,
-        Kind.PARTS: st.lists(st.builds(BucketPart, TEXT, st.integers(0, UNSIGNED64_MAX)), max_size=3).map(tuple),
+        Kind.PARTS: st.lists(st.builds(BucketPart, TEXT, NUMBER), max_size=3).map(tuple),
     }
     words = {"record_type": ["start", "interim", "stop", "event"], "party": ["b2b", "b2c"], "unit_type": ["octets"]}
     words["kind"] = ["credit", "pending", "posted", "voided", "expired"]
