@@ -88,6 +88,7 @@ _RFC_7155 = """
 11    M  UTF8String        Filter-Id
 30    M  UTF8String        Called-Station-Id
 31    M  UTF8String        Calling-Station-Id
+97    M  OctetString       Framed-IPv6-Prefix
 363   M  Unsigned64        Accounting-Input-Octets
 364   M  Unsigned64        Accounting-Output-Octets
 """

@@ -381,9 +381,10 @@ class Rar(_Record, kw_only=True):
 
 
 class Raa(_Record, kw_only=True):
-    """Re-Auth-Answer (RFC 6733 8.3.2)."""
+    """Re-Auth-Answer (RFC 6733 8.3.2); Open5GS adds Auth-Application-Id."""
 
     session_id: str
+    auth_application_id: int | None = None
     origin_host: str
     origin_realm: str
     result_code: int

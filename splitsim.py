@@ -1,0 +1,28 @@
+"""The front door: puts together the commands of every room, and does nothing else.
+
+New here? Read `README.md`, then `ocs/__init__.py`, `sim/__init__.py`, `scenarios/__init__.py` and
+`conformance/__init__.py`: each says in ten lines what its room is for and where to go next.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from scenarios.cli import add_commands as add_scenario_commands
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Network simulator and conformance harness for split billing on one SIM.",
+)
+add_scenario_commands(app)
+
+
+def main() -> None:
+    """The command `splitsim`."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

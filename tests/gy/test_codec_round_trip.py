@@ -1,0 +1,196 @@
+"""decode(encode(m)) == m over all that the wire can hold; no octets make the codec raise; both ways of reading agree."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ocs.gy import codec
+from ocs.gy.avp import render, unix_seconds, walk, wire_seconds
+from ocs.gy.codec import decode, encode
+from ocs.gy.framing import HEADER_OCTETS, MESSAGE_OCTETS_MAX, frames, request_header
+from ocs.gy.grammar import STRICT, FaultError
+from ocs.gy.messages import Ccr, CcRequestType, Dwr, GrantedServiceUnit, Message, MultipleServicesCreditControl
+from tests.gy import captures, octets
+from tests.gy.strategies import header_of, messages
+
+
+@settings(max_examples=400, deadline=None)
+@given(messages())
+def test_every_message_comes_back(message: Message) -> None:
+    written = encode(message, header_of(message))
+    assert len(written) % 4 == 0
+    assert int.from_bytes(written[1:4]) == len(written)
+    decoded = decode(written)
+    assert decoded.failure is None
+    assert decoded.message == message
+    assert decoded.header == header_of(message)
+    avps, failure = walk(written[HEADER_OCTETS:])
+    assert failure is None
+    assert not any(avp.padding.strip(b"\0") for avp in avps)
+
+
+def mutated(source: random.Random, sound: bytes) -> bytes:
+    """One captured message with some octets changed, cut out or doubled; mostly with a message length that fits."""
+    spoilt = bytearray(sound)
+    for _ in range(source.randint(1, 4)):
+        place = source.randrange(len(spoilt))
+        match source.randrange(4):
+            case 0 | 1:
+                spoilt[place] = source.choice((0, 1, 0x40, 0x80, 0xC0, 0xFF, source.randrange(256)))
+            case 2:
+                del spoilt[place : place + source.choice((1, 4, 12))]
+            case 3:
+                spoilt[place:place] = spoilt[place : place + source.choice((4, 12, 24))]
+        if not spoilt:
+            return b""
+    if source.random() < 0.9:
+        spoilt = spoilt[: len(spoilt) // 4 * 4]
+        spoilt[1:4] = len(spoilt).to_bytes(3)
+    return bytes(spoilt)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_octets_raise_and_what_fails_can_be_answered(seed: int) -> None:
+    source = random.Random(seed)
+    sound = [capture.octets for capture in captures.ALL]
+    failures = 0
+    for _ in range(2_000):
+        spoilt = mutated(source, source.choice(sound))
+        decoded = decode(spoilt)
+        assert (decoded.message is None) != (decoded.failure is None)
+        "".join(render(walk(spoilt[HEADER_OCTETS:])[0]))
+        if decoded.failure is not None:
+            failures += 1
+            # A Failed-AVP can always be read, whatever was wrong with the AVP in it.
+            assert walk(decoded.failure.failed_avp)[1] is None
+    assert failures > 500
+
+
+def test_shapes_read_what_the_plain_way_reads() -> None:
+    """The same 4,000 messages, sound and spoilt, through a codec that has learnt shapes and through the plain reader."""
+    for _ in range(40):
+        for capture in captures.ALL:
+            decode(capture.octets)
+    requests = codec._REQUESTS[272, 4]
+    known = sum(requests.read(capture.octets) is not None for capture in captures.ALL if capture.command == "CCR")
+    assert known == 50
+    source = random.Random(5)
+    sound = [capture.octets for capture in captures.ALL if capture.command == "CCR"]
+    agreed = 0
+    for _ in range(4_000):
+        spoilt = bytearray(source.choice(sound))
+        for _ in range(source.randint(0, 3)):
+            spoilt[source.randrange(HEADER_OCTETS, len(spoilt))] ^= 1 << source.randrange(8)
+        fast = decode(bytes(spoilt))
+        try:
+            plain = codec._read(bytes(spoilt), HEADER_OCTETS, len(spoilt), requests.layout, STRICT, STRICT)
+        except FaultError as fault:
+            assert fast.failure == fault.failure
+        else:
+            assert (fast.message, fast.proxy_info) == plain
+            agreed += 1
+    assert agreed > 1_000
+
+
+def test_a_shape_with_proxy_info_keeps_it() -> None:
+    proxies = (
+        octets.avp(284, octets.text(280, "a.example") + octets.avp(33, b"one")),
+        octets.avp(284, octets.text(280, "bb.example") + octets.avp(33, b"state")),
+    )
+    message = octets.ccr(*proxies)
+    for _ in range(20):
+        assert decode(message).proxy_info == proxies
+
+
+def test_deeply_nested_groups_are_left_as_octets() -> None:
+    nested = b""
+    while len(nested) < 60_000:
+        nested = octets.avp(279, nested)
+    avps, failure = walk(nested)
+    assert failure is None
+    assert avps[0].encode() == nested
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_time_counts_from_1900_and_wraps_in_2036(wire: int) -> None:
+    assert wire_seconds(unix_seconds(wire)) == wire
+
+
+def test_the_wrap_by_its_dates() -> None:
+    assert wire_seconds(0) == 2_208_988_800
+    assert wire_seconds(2_085_978_495) == 2**32 - 1
+    assert wire_seconds(2_085_978_496) == 0
+    assert unix_seconds(0) == 2_085_978_496
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("event_timestamp", 2**40),
+        ("origin_state_id", -1),
+        ("origin_state_id", 2**32),
+        ("cc_request_type", 9),
+        ("auth_application_id", 5),
+        ("session_id", None),
+        ("session_id", b"octets"),
+    ],
+)
+def test_what_the_wire_cannot_hold_is_the_callers_fault(field: str, value: object) -> None:
+    ccr = decode(octets.ccr()).message
+    assert isinstance(ccr, Ccr)
+    setattr(ccr, field, value)
+    with pytest.raises(ValueError, match="cannot be encoded"):
+        encode(ccr, request_header(Ccr, 1, 2))
+
+
+def test_a_message_above_the_cap_is_not_written() -> None:
+    ccr = decode(octets.ccr()).message
+    assert isinstance(ccr, Ccr)
+    ccr.user_name = "x" * MESSAGE_OCTETS_MAX
+    with pytest.raises(ValueError, match="octets, more than"):
+        encode(ccr, request_header(Ccr, 1, 2))
+
+
+def test_grants_above_32_bits_are_whole() -> None:
+    """RFC 8506 8.23: Unsigned64 from end to end."""
+    ccr = decode(octets.ccr()).message
+    assert isinstance(ccr, Ccr)
+    units = GrantedServiceUnit(cc_total_octets=2**40 + 1)
+    ccr.multiple_services_credit_control = (MultipleServicesCreditControl(granted_service_unit=units),)
+    read = decode(encode(ccr, request_header(Ccr, 1, 2))).message
+    assert isinstance(read, Ccr)
+    assert read.multiple_services_credit_control[0].granted_service_unit == units
+    assert read.cc_request_type is CcRequestType.INITIAL
+
+
+# --- framing ----------------------------------------------------------------------------------------------------------
+
+
+def test_messages_come_out_of_any_cut_of_the_stream() -> None:
+    sent = [capture.octets for capture in captures.ALL[:20]]
+    stream = b"".join(sent)
+    source = random.Random(1)
+    buffer, received = bytearray(), []
+    position = 0
+    while position < len(stream):
+        size = source.choice((1, 3, 19, 20, 400, 3_000))
+        buffer += stream[position : position + size]
+        position += size
+        taken, failure = frames(buffer)
+        assert failure is None
+        received += taken
+    assert received == sent
+    assert buffer == b""
+
+
+@pytest.mark.parametrize("length", [0, 4, 16, 19, 21, 22, 23, MESSAGE_OCTETS_MAX + 4, 0xFFFFFC])
+def test_a_length_that_cannot_be_is_5015_behind_what_came_before(length: int) -> None:
+    sound = encode(Dwr(origin_host="a", origin_realm="b"), request_header(Dwr, 1, 2))
+    taken, failure = frames(bytearray(sound + b"\x01" + length.to_bytes(3) + bytes(16)))
+    assert taken == [sound]
+    assert failure is not None
+    assert failure.result_code == 5015
