@@ -18,41 +18,12 @@ from ocs.billing.documents import Document
 from ocs.billing.rated import RatedRecord
 from ocs.catalogue.plans import Plan
 from ocs.catalogue.profiles import Party, Split, normal_apn
-from ocs.gy.messages import Asr, Cca, Ccr, CcRequestType, ErrorAnswer, FinalUnitIndication, Rar
+from ocs.gy.messages import Cca, Ccr, CcRequestType, FinalUnitIndication
 from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.records.edr import Edr, Transfer
 from ocs.units import utc
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Octets that really went through the data path of one car between `start` and `end`."""
-
-    vehicle: str
-    apn: str
-    rating_group: int
-    start: int
-    end: int
-    octets: int
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """One request of the gateway and its answer; None where no answer came."""
-
-    vehicle: str
-    at: int
-    request: Ccr
-    answer: Cca | ErrorAnswer | None
-
-
-@dataclass(frozen=True, slots=True)
-class Push:
-    """A request of the OCS to the gateway."""
-
-    vehicle: str
-    at: int
-    message: Rar | Asr
+from sim.truth import Step
+from sim.world import Exchange, Push
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from ocs.catalogue.plans import Bundle, Plan, PrepaidIndividual
+from ocs.catalogue.profiles import Split
+from ocs.charging.commands import Provision, SetStatus, TopUp
 from ocs.charging.engine import Engine
+from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.records.edr import Edr, Transfer
-from scenarios.evidence import Exchange, Purchase, Push, Step
+from ocs.units import MICROS
+from scenarios.evidence import Purchase
+from scenarios.schema import Group, Scenario, StatusEvent, TopUpEvent
+from sim.fleet.drivers import Habits
+from sim.link import Link as SimLink
+from sim.link import MemoryLink
+from sim.truth import Step
+from sim.world import OCS_HOST, OCS_REALM, Car, Event, Exchange, Hotspot, Push, Telematics, World
 
 EngineFactory = Callable[[str, str], Engine]
 """Origin-Host and Origin-Realm to an engine."""
+
+ANY_RATING_GROUP = 1
+"""What traffic on a catch-all split bears, since the split names no rating group."""
 
 
 class Link(Enum):
@@ -30,10 +45,162 @@ class Lived:
     pushes: list[Push]
     purchases: list[Purchase]
     unreported: dict[tuple[str, str], int]
+    """Octets that passed and were never reported, by car and split."""
     edrs: list[Edr]
     transfers: list[Transfer]
     wire_octets: int
 
 
-def live(*args: object) -> Lived:
-    raise NotImplementedError
+def live(
+    scenario: Scenario,
+    sold: Provisioning,
+    sims: dict[str, Sim],
+    seed: int,
+    link: Link,
+    engine: EngineFactory,
+    progress: Callable[[float], None],
+) -> Lived:
+    """One world from the scenario's first instant to its last.
+
+    Args:
+        scenario: fleet, time line and time.
+        sold: what the OCS is provisioned with; a car does only what a split of its profile in here pays for.
+        sims: the SIM of each car.
+        seed: of all chance.
+        link: how the gateway reaches the OCS.
+        engine: makes the OCS's charging.
+        progress: told the share of the time that has passed.
+    """
+    known = {sim.imsi for sim in sold.sims}
+    cars = {
+        vehicle: _car(vehicle, sims[vehicle], group, sold)
+        for group in scenario.fleet
+        for vehicle in group.vehicle_ids()
+        if sims[vehicle].imsi in known
+    }
+    joined = _join(link, engine(OCS_HOST, OCS_REALM))
+    receipt = joined.command(Provision(sold, "start"), scenario.begins)
+    if receipt is None or receipt.error:
+        raise ValueError(f"the OCS refuses the provisioning: {receipt.error if receipt else 'no answer'}")
+    events = _events(scenario, sims, cars, sold)
+    world = World(list(cars.values()), events, scenario.begins, scenario.ends, scenario.zone, seed, joined)
+    world.run(progress)
+    bought = [_purchase(sold, sims, item.vehicle, item.split_id, item.bundle_id, item.at) for item in world.seen.bought]
+    unreported: dict[tuple[str, str], int] = defaultdict(int)
+    owners = {
+        (car.vehicle, split.apn, rating_group): split.id
+        for car in cars.values()
+        for split in _profile_splits(sold, sims[car.vehicle])
+        for rating_group in split.rating_groups or (ANY_RATING_GROUP,)
+    }
+    for (vehicle, apn, rating_group, _), octets in world.seen.unreported.items():
+        unreported[vehicle, owners[vehicle, apn, rating_group]] += octets
+    return Lived(
+        steps=world.truth.steps,
+        exchanges=world.seen.exchanges,
+        pushes=world.seen.pushes,
+        purchases=_free_quota(scenario, sold, sims, cars) + bought,
+        unreported=unreported,
+        edrs=joined.books.edrs,
+        transfers=joined.books.transfers,
+        wire_octets=0,
+    )
+
+
+def _join(link: Link, engine: Engine) -> SimLink:
+    return MemoryLink(engine)
+
+
+def _car(vehicle: str, sim: Sim, group: Group, sold: Provisioning) -> Car:
+    """A car that does what the splits of its profile pay for: telematics for each B2B split, Wi-Fi for each B2C one."""
+    traffic, drivers = group.traffic, group.drivers
+    splits = _profile_splits(sold, sim)
+    b2b = [split for split in splits if split.party == "b2b"]
+    b2c = [split for split in splits if split.party == "b2c" and traffic.wifi]
+    habits = Habits(drivers.top_up_probability, drivers.delay, drivers.bundle)
+    return Car(
+        vehicle,
+        sim.imsi,
+        sim.msisdn,
+        tuple(
+            Telematics(split.apn, _rating_group(split), traffic.telematics // len(b2b), traffic.telematics_sigma)
+            for split in b2b
+        ),
+        tuple(
+            Hotspot(
+                split.id,
+                split.apn,
+                _rating_group(split),
+                traffic.wifi // len(b2c),
+                traffic.wifi_sigma,
+                habits if _bundle(sold, sim, split.id, drivers.bundle) else Habits(),
+            )
+            for split in b2c
+        ),
+    )
+
+
+def _events(scenario: Scenario, sims: dict[str, Sim], cars: dict[str, Car], sold: Provisioning) -> list[Event]:
+    events = []
+    groups = {group.name: group.vehicle_ids() for group in scenario.fleet}
+    for number, event in enumerate(scenario.timeline):
+        at = scenario.local(event.day, event.at)
+        for vehicle in groups[event.group] if event.group is not None else [event.vehicle or ""]:
+            if vehicle not in cars:
+                continue
+            sim, request_id = sims[vehicle], f"timeline/{number}/{vehicle}"
+            splits = {split.id: split.party for split in _profile_splits(sold, sim)}
+            if isinstance(event, StatusEvent):
+                if event.split is None or event.split in splits:
+                    status = "suspended" if event.do == "suspend" else "active"
+                    command = SetStatus(sim.imsi, event.split, status, event.reason, request_id)
+                    events.append(Event(at, vehicle, command))
+                continue
+            assert isinstance(event, TopUpEvent)
+            split_id = event.split or next((name for name, party in splits.items() if party == "b2c"), None)
+            if split_id in splits:
+                events.append(Event(at, vehicle, TopUp(sim.imsi, split_id, event.bundle, request_id)))
+    return events
+
+
+def _free_quota(scenario: Scenario, sold: Provisioning, sims: dict[str, Sim], cars: dict[str, Car]) -> list[Purchase]:
+    """What every virtual SIM gets with its provisioning."""
+    return [
+        _purchase(sold, sims, vehicle, split.id, plan.free_quota.id, scenario.begins)
+        for vehicle in cars
+        for split in _profile_splits(sold, sims[vehicle])
+        if isinstance(plan := _plan(sold, sims[vehicle], split.id), PrepaidIndividual) and plan.free_quota is not None
+    ]
+
+
+def _purchase(
+    sold: Provisioning, sims: dict[str, Sim], vehicle: str, split_id: str, bundle_id: str, at: int
+) -> Purchase:
+    bundle = _bundle(sold, sims[vehicle], split_id, bundle_id)
+    assert bundle is not None
+    return Purchase(vehicle, split_id, bundle_id, at, bundle.volume, bundle.valid, int(bundle.price * MICROS))
+
+
+def _bundle(sold: Provisioning, sim: Sim, split_id: str, bundle_id: str | None) -> Bundle | None:
+    plan = _plan(sold, sim, split_id)
+    if not isinstance(plan, PrepaidIndividual) or bundle_id is None:
+        return None
+    if plan.free_quota is not None and plan.free_quota.id == bundle_id:
+        return plan.free_quota
+    return plan.bundle(bundle_id)
+
+
+def _plan(sold: Provisioning, sim: Sim, split_id: str) -> Plan | None:
+    plans = {plan.id: plan for plan in sold.plans}
+    return next(
+        (plans[sim.plans.get(split.id, split.plan)] for split in _profile_splits(sold, sim) if split.id == split_id),
+        None,
+    )
+
+
+def _profile_splits(sold: Provisioning, sim: Sim) -> tuple[Split, ...]:
+    return next((profile.splits for profile in sold.profiles if profile.id == sim.profile), ())
+
+
+def _rating_group(split: Split) -> int:
+    return split.rating_groups[0] if split.rating_groups else ANY_RATING_GROUP

@@ -1,1 +1,11 @@
-"""See the package above."""
+"""The network: cars that want octets, and the packet gateway that passes them and asks the OCS for quota over Gy.
+
+- `fleet` vehicles, trips, traffic, drivers: demand for octets, knows nothing of Gy.
+- `pgw` the gateway's charging trigger function, without I/O; `cli` runs it in real time (`splitsim pgw`,
+  `splitsim load`).
+- `truth` counts in the data path what each car really moved; it never reads a counter of PGW or OCS.
+- `link` joins gateway and OCS: in memory, or real Gy over TCP, in virtual time either way.
+- `world` puts cars, gateway, link and clock together on SimPy; `connection` is one PDN connection of one car in it.
+
+Imports `ocs.gy` and the engine's door (`ocs.charging.engine`, `ocs.charging.commands`). Start with `world`.
+"""

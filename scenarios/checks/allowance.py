@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ocs.catalogue.plans import PrepaidIndividual
-from scenarios.evidence import Evidence, Purchase, Share, Step
+from scenarios.evidence import Evidence, Purchase, Share
+from sim.truth import Step
 
 SECOND = 1_000_000
 

@@ -8,7 +8,8 @@ from typing import Literal
 
 from ocs.gy.messages import Rar
 from scenarios.checks.base import Check, Judgement
-from scenarios.evidence import Ask, Evidence, Exchange, Push, apn_of, asks_of
+from scenarios.evidence import Ask, Evidence, apn_of, asks_of
+from sim.world import Exchange, Push
 
 Told = tuple[object, ...]
 

@@ -28,8 +28,10 @@ from ocs.inventory.provisioning import Provisioning
 from ocs.rating.cycle import cycle_of
 from ocs.records.edr import Edr, Transfer
 from ocs.units import SECOND, instant
-from scenarios.evidence import Evidence, Exchange, Purchase, Push, Step, Twin
+from scenarios.evidence import Evidence, Purchase, Twin
 from scenarios.issue import without_consumers
+from sim.truth import Step
+from sim.world import Exchange, Push
 
 BEGINS = instant(datetime(2026, 3, 1, tzinfo=ZoneInfo("Europe/Berlin")))
 ENDS = instant(datetime(2026, 4, 1, tzinfo=ZoneInfo("Europe/Berlin")))

@@ -1,0 +1,233 @@
+"""One PDN connection of one car: the data path between its applications and the gateway's quota.
+
+Octets of a flow pass at the flow's rate, as long as the session has quota for their rating group. Everything that can
+change that - a flow begins or is done, quota is used up, the session has something to say, a trip begins or ends - is a
+moment known by arithmetic, and the connection sleeps until the first of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from ocs.gy.messages import Cca, Ccr, ErrorAnswer
+from ocs.units import SECOND
+from sim.fleet.drivers import RETRY_SECONDS
+from sim.fleet.traffic import Flow
+from sim.pgw.session import CtfSession
+from sim.truth import Truth
+
+
+class Window(NamedTuple):
+    """From attach to detach, microseconds UTC."""
+
+    start: int
+    end: int
+
+
+class Gateway(Protocol):
+    """What a connection needs of the PGW."""
+
+    def attach(self, connection: Connection) -> CtfSession:
+        """A new Gy session for this connection."""
+
+    def exchange(self, connection: Connection, request: Ccr) -> Cca | ErrorAnswer | None:
+        """A request to the OCS and its answer."""
+
+    def detached(self, session: CtfSession) -> None:
+        """The session has ended."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """A flow on its way: what has passed of it since `since`, and what has not."""
+
+    since: int
+    passed: int
+    left: int
+    rate: int
+
+
+class Application:
+    """One application's traffic on a connection: flows one after the other, all in one rating group."""
+
+    def __init__(
+        self,
+        rating_group: int,
+        flows: Iterator[Flow],
+        uplink_percent: int,
+        refused: Callable[[int], None] | None = None,
+    ) -> None:
+        self.rating_group = rating_group
+        self.refused = refused
+        """Who is told, and when, that a flow met a refusal: its driver; None where the car itself wants octets."""
+        self.running: _Running | None = None
+        self._flows = flows
+        self._uplink_percent = uplink_percent
+        self._next = next(flows, None)
+        self._passed = 0
+
+    def wants(self, now: int) -> bool:
+        """Whether a flow is running or begins now."""
+        if self.running is None and self._next is not None and self._next.at <= now:
+            self.running = _Running(now, 0, self._next.octets, self._next.rate)
+            self._next = next(self._flows, None)
+        return self.running is not None
+
+    def next_start(self) -> int | None:
+        """When the next flow begins, if none is running."""
+        return self._next.at if self._next is not None else None
+
+    def uplink(self, octets: int) -> int:
+        """How many of the next `octets` go up."""
+        before = self._passed * self._uplink_percent // 100
+        self._passed += octets
+        return self._passed * self._uplink_percent // 100 - before
+
+
+class Connection:
+    """An APN of a car. `schedule` has `wake` called at an instant, in place of the one asked for before."""
+
+    def __init__(
+        self,
+        vehicle: str,
+        apn: str,
+        applications: list[Application],
+        windows: Iterator[Window],
+        gateway: Gateway,
+        truth: Truth,
+        schedule: Callable[[int], None],
+    ) -> None:
+        self.vehicle = vehicle
+        self.apn = apn
+        self._applications = applications
+        self._asks_first = [app.rating_group for app in applications if app.refused is None] or [
+            app.rating_group for app in applications
+        ]
+        """What the CCR-I asks for: on an APN that the car uses itself, the car's own; drivers come when they come."""
+        self._windows = windows
+        self._window = next(windows, None)
+        self._gateway = gateway
+        self._truth = truth
+        self._schedule = schedule
+        self._session: CtfSession | None = None
+        self._passed_until = 0
+        self._tried_at = 0
+        self._plan(0)
+
+    def wake(self, now: int) -> None:
+        """Do what is due, and sleep again."""
+        self._pass(now)
+        self._move_window(now)
+        for application in self._applications:
+            if application.wants(now):
+                self._serve(application, now)
+        self._talk(now)
+        self._give_up(now)
+        self._plan(now)
+
+    def credit_came(self, now: int) -> None:
+        """The driver has bought: where the session is gone, the device attaches again at once."""
+        self._pass(now)
+        if self._session is None and self._in_window(now):
+            self._attach(now)
+        self.wake(now)
+
+    # --- the data path ------------------------------------------------------------------------------------------------
+
+    def _pass(self, now: int) -> None:
+        """Let pass what time and quota allowed since the last look."""
+        session, start = self._session, self._passed_until
+        self._passed_until = now
+        if session is None:
+            return
+        for application in self._applications:
+            flow = application.running
+            if flow is None:
+                continue
+            due = (now - flow.since) * flow.rate // SECOND - flow.passed
+            octets = min(due, flow.left, session.passable(application.rating_group))
+            if octets > 0:
+                self._truth.passed(self.vehicle, self.apn, application.rating_group, start, now, octets)
+                up = application.uplink(octets)
+                session.count(application.rating_group, up, octets - up, now)
+                flow.passed += octets
+                flow.left -= octets
+                if not flow.left:
+                    application.running = None
+
+    def _serve(self, application: Application, now: int) -> None:
+        """A flow is there: if it cannot pass, ask for units, or for a session."""
+        if self._session is None and self._in_window(now) and now - self._tried_at >= RETRY_SECONDS * SECOND:
+            self._attach(now)
+        session, flow = self._session, application.running
+        if session is not None and flow is not None and session.passable(application.rating_group) == 0:
+            session.demand(application.rating_group, now)
+            flow.since, flow.passed = now, 0
+
+    def _give_up(self, now: int) -> None:
+        """A flow that was refused is over; its driver may buy."""
+        session = self._session
+        for application in self._applications:
+            if application.running is None:
+                continue
+            if session is None or session.refused(application.rating_group) is not None:
+                application.running = None
+                if application.refused is not None and self._in_window(now):
+                    application.refused(now)
+
+    # --- attach, Gy, detach -------------------------------------------------------------------------------------------
+
+    def _in_window(self, now: int) -> bool:
+        return self._window is not None and self._window.start <= now < self._window.end
+
+    def _move_window(self, now: int) -> None:
+        while self._window is not None and self._window.end <= now:
+            if self._session is not None:
+                self._session.detach(now)
+                self._talk(now)
+            for application in self._applications:
+                if application.refused is not None:
+                    application.running = None
+            self._window = next(self._windows, None)
+            self._tried_at = 0
+        if self._window is not None and self._window.start <= now and not self._tried_at:
+            self._attach(now)
+
+    def _attach(self, now: int) -> None:
+        self._tried_at = now
+        self._session = self._gateway.attach(self)
+        self._session.attach(now, self._asks_first)
+        self._talk(now)
+
+    def _talk(self, now: int) -> None:
+        session = self._session
+        if session is None:
+            return
+        session.tick(now)
+        while (request := session.next_request(now)) is not None:
+            session.on_answer(self._gateway.exchange(self, request), now)
+        if session.ended:
+            self._gateway.detached(session)
+            self._session = None
+
+    def _plan(self, now: int) -> None:
+        moments: list[int] = []
+        if self._window is not None:
+            attached = self._window.start <= now
+            moments.append(self._window.end if attached else self._window.start)
+        for application in self._applications:
+            flow = application.running
+            if flow is None:
+                start = application.next_start()
+                if start is not None:
+                    moments.append(start)
+            elif self._session is not None:
+                octets = min(flow.left, self._session.passable(application.rating_group))
+                if octets:
+                    moments.append(flow.since - (-(flow.passed + octets) * SECOND // flow.rate))
+        if self._session is not None and (deadline := self._session.next_deadline()) is not None:
+            moments.append(deadline)
+        if moments:
+            self._schedule(max(now, min(moments)))

@@ -1,0 +1,313 @@
+"""One world: cars, a gateway, a link to the OCS and a clock, on SimPy.
+
+The clock counts whole microseconds UTC. Every connection, and the OCS's own deadlines, wait in one SimPy timeout each;
+a wait that another one has replaced fires in vain (SimPy does not take events back). Nothing of a car depends on other
+cars: their random streams, Session-Ids and messages are their own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from simpy import Environment
+from simpy import Event as SimPyEvent
+
+from ocs.charging.commands import Command, Expire, TopUp
+from ocs.gy.messages import Asa, Asr, Cca, Ccr, ErrorAnswer, Raa, Rar
+from ocs.units import DAY, SECOND
+from sim.connection import Application, Connection, Window
+from sim.fleet.drivers import Driver, Habits
+from sim.fleet.streams import stream
+from sim.fleet.traffic import LINGER, TELEMATICS_UPLINK_PERCENT, WIFI_UPLINK_PERCENT, telematics, volume, wifi
+from sim.fleet.trips import Trip, trips
+from sim.link import Link
+from sim.pgw.session import Bearer, CtfSession, Settings, unknown_session
+from sim.truth import Truth
+
+GATEWAY: Final = Settings(origin_host="pgw.example", origin_realm="example", destination_realm="example")
+"""The simulated packet gateway."""
+OCS_HOST: Final = "ocs.example"
+OCS_REALM: Final = "example"
+
+
+@dataclass(frozen=True, slots=True)
+class Telematics:
+    """What the car itself sends and gets: mean and spread of octets a month."""
+
+    apn: str
+    rating_group: int
+    month_octets: int
+    sigma: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hotspot:
+    """Wi-Fi in the car, paid by one split of its SIM."""
+
+    split_id: str
+    apn: str
+    rating_group: int
+    month_octets: int
+    sigma: float
+    habits: Habits
+
+
+@dataclass(frozen=True, slots=True)
+class Car:
+    """One vehicle with its SIM."""
+
+    vehicle: str
+    imsi: str
+    msisdn: str | None
+    telematics: tuple[Telematics, ...]
+    hotspots: tuple[Hotspot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request of the gateway and its answer; None where no answer came."""
+
+    vehicle: str
+    at: int
+    request: Ccr
+    answer: Cca | ErrorAnswer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A request of the OCS to the gateway."""
+
+    vehicle: str
+    at: int
+    message: Rar | Asr
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """A bundle that the OCS has credited."""
+
+    vehicle: str
+    split_id: str
+    bundle_id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that the operator does to a car at a declared time: a purchase, or any other command."""
+
+    at: int
+    vehicle: str
+    command: Command
+
+
+@dataclass(slots=True)
+class Seen:
+    """What a gateway's log would hold."""
+
+    exchanges: list[Exchange] = field(default_factory=list)
+    pushes: list[Push] = field(default_factory=list)
+    bought: list[Bought] = field(default_factory=list)
+    unreported: dict[tuple[str, str, int, str], int] = field(default_factory=lambda: defaultdict(int))
+    """Octets that passed and were never reported, by (vehicle, APN, rating group, cause)."""
+
+
+class World:
+    """`cars` from `begins` until `ends`; every session is closed in the last second."""
+
+    def __init__(
+        self,
+        cars: Sequence[Car],
+        events: Iterable[Event],
+        begins: int,
+        ends: int,
+        zone: ZoneInfo,
+        seed: int,
+        link: Link,
+    ) -> None:
+        self.truth = Truth()
+        self.seen = Seen()
+        self._env = Environment(initial_time=begins)
+        self._begins, self._ends, self._zone, self._seed = begins, ends, zone, seed
+        self._closing = ends - SECOND
+        self._link = link
+        link.on_push = self._on_push
+        self._deadline = self._waker(self._expire)
+        self._sessions: dict[str, tuple[CtfSession, Connection]] = {}
+        self._numbers: dict[tuple[str, str], int] = defaultdict(int)
+        self._bearers: dict[tuple[str, str], Bearer] = {}
+        self._connections: dict[tuple[str, str], Connection] = {}
+        """By vehicle and APN."""
+        self._wakers: dict[tuple[str, str], Callable[[int], None]] = {}
+        self._drivers: dict[tuple[str, str], tuple[Driver, str]] = {}
+        """With the APN that each uses, by vehicle and split."""
+        for car in cars:
+            self._add(car)
+        for event in events:
+            self._at(event)
+
+    def run(self, progress: Callable[[float], None] = lambda share: None) -> None:
+        """Let the time pass. `progress` is told the share of it that has passed (0 to 1), once a day."""
+        self._watch_deadline()
+        for until in (*range(self._begins + DAY, self._ends, DAY), self._ends):
+            self._env.run(until=until)
+            progress((until - self._begins) / (self._ends - self._begins))
+        self._link.close()
+
+    # --- cars ---------------------------------------------------------------------------------------------------------
+
+    def _add(self, car: Car) -> None:
+        plan = list(trips(self._stream(car, "trips"), self._begins, self._closing - LINGER, self._zone))
+        applications: dict[str, list[Application]] = defaultdict(list)
+        own: set[str] = set()
+        for number, service in enumerate(car.telematics):
+            random = self._stream(car, "telematics", str(number))
+            octets = volume(random, service.month_octets, service.sigma)
+            flows = telematics(random, plan, self._begins, self._closing, octets)
+            applications[service.apn].append(Application(service.rating_group, flows, TELEMATICS_UPLINK_PERCENT))
+            own.add(service.apn)
+        for hotspot in car.hotspots:
+            random = self._stream(car, "wifi", hotspot.split_id)
+            octets = volume(random, hotspot.month_octets, hotspot.sigma)
+            refused = self._driver(car, hotspot)
+            flows = wifi(random, plan, octets)
+            applications[hotspot.apn].append(Application(hotspot.rating_group, flows, WIFI_UPLINK_PERCENT, refused))
+        for apn, sharing in applications.items():
+            windows = _parked_and_driving(plan, self._begins, self._closing) if apn in own else _driving(plan)
+            self._connect(car, apn, sharing, windows)
+
+    def _connect(self, car: Car, apn: str, applications: list[Application], windows: Iterator[Window]) -> None:
+        key = (car.vehicle, apn)
+        self._bearers[key] = Bearer(imsi=car.imsi, msisdn=car.msisdn, apn=apn)
+        self._wakers[key] = schedule = self._waker(lambda now: self._connections[key].wake(now))
+        self._connections[key] = Connection(car.vehicle, apn, applications, windows, self, self.truth, schedule)
+
+    def _driver(self, car: Car, hotspot: Hotspot) -> Callable[[int], None]:
+        """A driver, who is told of refusals and may then buy."""
+        driver = Driver(self._stream(car, "driver", hotspot.split_id), hotspot.habits)
+        self._drivers[car.vehicle, hotspot.split_id] = driver, hotspot.apn
+
+        def refused(now: int) -> None:
+            moment = driver.cut(now)
+            if moment is not None and hotspot.habits.bundle_id is not None:
+                request_id = f"{car.vehicle}/{hotspot.split_id}/{moment}"
+                top_up = TopUp(car.imsi, hotspot.split_id, hotspot.habits.bundle_id, request_id)
+                self._at(Event(moment, car.vehicle, top_up))
+
+        return refused
+
+    def _stream(self, car: Car, *purpose: str) -> Random:
+        return stream(self._seed, car.vehicle, *purpose)
+
+    # --- the gateway --------------------------------------------------------------------------------------------------
+
+    def attach(self, connection: Connection) -> CtfSession:
+        """A new Gy session; its Session-Id counts per vehicle and APN, so that one APN never shifts another."""
+        key = (connection.vehicle, connection.apn)
+        self._numbers[key] += 1
+        session_id = ";".join((GATEWAY.origin_host, *key, str(self._numbers[key])))
+        session = CtfSession(GATEWAY, session_id, self._bearers[key])
+        self._sessions[session_id] = session, connection
+        return session
+
+    def exchange(self, connection: Connection, request: Ccr) -> Cca | ErrorAnswer | None:
+        """A request to the OCS and its answer."""
+        now = self._now
+        answer = self._link.exchange(request, now)
+        self.seen.exchanges.append(Exchange(connection.vehicle, now, request, answer))
+        self._watch_deadline()
+        return answer
+
+    def detached(self, session: CtfSession) -> None:
+        """The session has ended."""
+        _, connection = self._sessions.pop(session.session_id)
+        for (rating_group, cause), octets in session.unreported.items():
+            self.seen.unreported[connection.vehicle, connection.apn, rating_group, cause] += octets
+
+    def _on_push(self, push: Rar | Asr) -> Raa | Asa:
+        found = self._sessions.get(push.session_id)
+        if found is None:
+            return unknown_session(GATEWAY, push)
+        session, connection = found
+        now = self._now
+        self.seen.pushes.append(Push(connection.vehicle, now, push))
+        answer = session.on_push(push, now)
+        self._wakers[connection.vehicle, connection.apn](now)
+        return answer
+
+    # --- the operator, and the OCS's own deadlines --------------------------------------------------------------------
+
+    def _act(self, event: Event) -> None:
+        now, command = self._now, event.command
+        receipt = self._link.command(command, now)
+        self._watch_deadline()
+        if isinstance(command, TopUp) and receipt is not None and receipt.error is None:
+            self.seen.bought.append(Bought(event.vehicle, command.split_id, command.bundle_id, now))
+            found = self._drivers.get((event.vehicle, command.split_id))
+            if found is not None:
+                driver, apn = found
+                driver.bought()
+                self._connections[event.vehicle, apn].credit_came(now)
+
+    def _expire(self, now: int) -> None:
+        self._link.command(Expire(), now)
+        self._watch_deadline()
+
+    def _watch_deadline(self) -> None:
+        deadline = self._link.next_deadline()
+        if deadline is not None and deadline < self._ends:
+            self._deadline(max(deadline, self._now))
+
+    # --- the clock ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _now(self) -> int:
+        return int(self._env.now)
+
+    def _at(self, event: Event) -> None:
+        if event.at < self._closing:
+            self._call(event.at, lambda _: self._act(event))
+
+    def _call(self, moment: int, callback: Callable[[SimPyEvent], None]) -> None:
+        timeout = self._env.timeout(moment - self._now)
+        assert timeout.callbacks is not None
+        timeout.callbacks.append(callback)
+
+    def _waker(self, wake: Callable[[int], None]) -> Callable[[int], None]:
+        """Something that sleeps: calling it with an instant has `wake` called then, and not at the instant before."""
+        due: list[int] = [-1]
+
+        def at(moment: int) -> None:
+            if due[0] == moment:
+                return
+            due[0] = moment
+            self._call(moment, fire)
+
+        def fire(_: SimPyEvent) -> None:
+            now = self._now
+            if due[0] == now:
+                due[0] = -1
+                wake(now)
+
+        return at
+
+
+def _driving(plan: Sequence[Trip]) -> Iterator[Window]:
+    """One attachment for each trip, and a while after."""
+    return (Window(trip.start, trip.end + LINGER) for trip in plan)
+
+
+def _parked_and_driving(plan: Sequence[Trip], begins: int, ends: int) -> Iterator[Window]:
+    """Attached all the time: a session while parked, and one for each trip."""
+    free_from = begins
+    for window in _driving(plan):
+        if free_from < window.start:
+            yield Window(free_from, window.start)
+        yield window
+        free_from = window.end
+    yield Window(free_from, ends)
