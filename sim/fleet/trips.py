@@ -17,9 +17,9 @@ from ocs.units import MINUTE, SECOND, instant, utc
 
 _SCALE: Final = 2.44 / 1.86
 _WEEKDAY_TRIPS: Final = (0.354, 0.299, 0.083, 0.125, 0.139)
-"""Probability of 0, 1, 2, 3, 5 trips on a weekday."""
+"""Probability of 0, 2, 3, 4, 5 trips on a weekday."""
 _WEEKEND_TRIPS: Final = (0.507, 0.288, 0.041, 0.096, 0.069)
-_TRIPS: Final = (0, 1, 2, 3, 5)
+_TRIPS: Final = (0, 2, 3, 4, 5)
 _MINUTES: Final = ((2, 10), (10, 15), (15, 20), (20, 45), (45, 60), (60, 185))
 _MINUTES_WEIGHTS: Final = (0.161, 0.284, 0.273, 0.169, 0.050, 0.063)
 _COMMUTE: Final = (0.5,) * 6 + (4.8,) * 3 + (5.2,) * 5 + (6.9,) * 3 + (8.5,) * 3 + (3.3,) * 3 + (0.5,)
