@@ -95,6 +95,11 @@ class GyClient:
         """Requests can be sent."""
         return self._link.peer.is_open
 
+    @property
+    def octets(self) -> tuple[int, int]:
+        """Octets sent and received on this connection so far, of whatever message."""
+        return self._link.octets_sent, self._link.octets_received
+
     async def closed(self) -> str:
         """Waits for the end of the connection and tells its reason."""
         return await asyncio.shield(self._closed)

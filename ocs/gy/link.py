@@ -32,6 +32,9 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._reading_stops: set[str] = set()
+        self.octets_received = 0
+        self.octets_sent = 0
+        """Handed to the transport, whether or not they have left."""
 
     def flush(self) -> None:
         """Writes all that is queued."""
@@ -68,6 +71,7 @@ class Link(asyncio.Protocol):
         self._handle(self.peer.connected(self._now()))
 
     def data_received(self, data: bytes) -> None:  # noqa: D102
+        self.octets_received += len(data)
         self._handle(self.peer.receive(data, self._now()))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: D102
@@ -95,6 +99,7 @@ class Link(asyncio.Protocol):
 
     def _write(self, octets: bytes) -> None:
         if octets and self._transport is not None and not self._transport.is_closing():
+            self.octets_sent += len(octets)
             self._transport.write(octets)
 
     def _set_timer(self) -> None:
