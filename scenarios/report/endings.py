@@ -56,4 +56,5 @@ def _finding(data: EndingsData) -> str:
     b2c = sum(count for (cause, party), count in data.counts.items() if party == "b2c" and cause in data.forced)
     b2b = sum(count for (cause, party), count in data.counts.items() if party == "b2b" and cause in data.forced)
     who = "not one enterprise session" if b2b == 0 else f"{b2b:,} enterprise sessions"
-    return f"Used-up allowances ended Wi-Fi {b2c:,} times, and {who}"
+    times = "once" if b2c == 1 else f"{b2c:,} times"
+    return f"Used-up allowances ended Wi-Fi {times}, and {who}"
