@@ -1,13 +1,16 @@
 """Subscribers compiled for charging: SIM -> APN -> rating group -> the subscription that pays.
 
-A subscription is one split of one SIM with its payer and its plan. That of a B2C split is a virtual SIM with a life
-cycle of its own: Provisioned, Active, Exhausted, Suspended, Terminated.
+A subscription is one split of one SIM with its payer. What it is sold as - profile, split and plan, each in a version -
+are its terms, which may be replaced while it lives; another payer makes it another subscription. That of a B2C split
+is a virtual SIM with a life cycle of its own: Provisioned, Active, Exhausted, Suspended, Terminated.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TypeVar
 
 from ocs.catalogue.plans import Plan
 from ocs.catalogue.profiles import Profile, Split
@@ -24,24 +27,44 @@ class Status(Enum):
     TERMINATED = "terminated"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Terms:
+    """What a subscription is sold as. They never change: new ones replace them, and running grants keep the old."""
+
+    profile: Profile | None
+    """None: the physical SIM itself."""
+    split: Split
+    plan: Plan
+
+
 @dataclass(slots=True, eq=False)
 class Subscription:
-    """One split of one SIM, or (`profile` None) the physical SIM itself: who pays, and by which plan."""
+    """One split of one SIM, or the physical SIM itself: who pays, and by which terms."""
 
     subscription_id: str
     sim: Subscriber
-    profile: Profile | None
-    split: Split
-    plan: Plan
+    terms: Terms
     account_id: str
     mpc_imsi: str | None
     mpc_iccid: str | None
+    rating_imsi: str
+    """The identity that usage is rated on: the virtual SIM for B2C, the physical one for B2B."""
     status: Status = Status.ACTIVE
 
     @property
-    def rating_imsi(self) -> str:
-        """The identity that usage is rated on: the virtual SIM for B2C, the physical one for B2B."""
-        return self.mpc_imsi if self.split.party == "b2c" and self.mpc_imsi is not None else self.sim.imsi
+    def profile(self) -> Profile | None:
+        """The profile that it is part of, in the version now in force."""
+        return self.terms.profile
+
+    @property
+    def split(self) -> Split:
+        """Its split, as now in force."""
+        return self.terms.split
+
+    @property
+    def plan(self) -> Plan:
+        """Its price plan, in the version now in force."""
+        return self.terms.plan
 
 
 @dataclass(slots=True, eq=False)
@@ -98,10 +121,26 @@ class Subscriber:
     own_route: Route | None = None
     """The physical SIM itself: SMS and calls, and every APN where there is no profile."""
     has_profile: bool = True
+    former: list[Subscription] = field(default_factory=list)
+    """Subscriptions that have ended: of splits taken away, of former payers."""
 
     def route(self, apn: str) -> Route | None:
         """Who pays on `apn`; None if nobody does. There is no split look-up without a profile."""
         return self.routes.get(apn) if self.has_profile else self.own_route
+
+    def as_provisioned(self) -> Sim:
+        """The SIM as a provisioning file would state it now."""
+        splits = {split_id: s for split_id, s in self.subscriptions.items() if s.profile is not None}
+        return Sim(
+            imsi=self.imsi,
+            iccid=self.iccid,
+            msisdn=self.msisdn,
+            account=self.account_id,
+            profile=next((s.profile.id for s in splits.values() if s.profile is not None), None),
+            plan=self.subscriptions["sim"].plan.id if "sim" in self.subscriptions else None,
+            payers={split_id: s.account_id for split_id, s in splits.items() if s.split.payer is None},
+            plans={split_id: s.plan.id for split_id, s in splits.items() if s.plan.id != s.split.plan},
+        )
 
 
 @dataclass(slots=True)
@@ -120,22 +159,44 @@ class Inventory:
     """Of the virtual SIM provisioned last."""
 
     def conflicts(self, provisioning: Provisioning) -> list[str]:
-        """Why `provisioning` cannot be added: what it says is there already, and says otherwise."""
-        mistakes = []
-        for kind, known, items in (
-            ("account", self.accounts, provisioning.accounts),
-            ("plan", self.plans, provisioning.plans),
-            ("profile", self.profiles, provisioning.profiles),
-        ):
-            for item in items:
-                if known.get(item.id, item) != item:
-                    mistakes.append(f"{kind} {item.id!r} is there with other content")
+        """Why `provisioning` cannot be added: what is wrong in it, and where it says otherwise than what is there.
+
+        A plan or a profile may come again in a higher version.
+        """
+        mistakes = self.mistakes(provisioning)
+        for account in provisioning.accounts:
+            if self.accounts.get(account.id, account) != account:
+                mistakes.append(f"account {account.id!r} is there with other content")
+        mistakes += _stale("plan", self.plans, provisioning.plans)
+        mistakes += _stale("profile", self.profiles, provisioning.profiles)
         for sim in provisioning.sims:
             if sim.imsi in self.by_imsi:
                 mistakes.append(f"SIM {sim.imsi} is there already")
             elif sim.msisdn is not None and sim.msisdn in self.by_msisdn:
                 mistakes.append(f"MSISDN {sim.msisdn} belongs to SIM {self.by_msisdn[sim.msisdn].imsi}")
         return mistakes
+
+    def mistakes(self, provisioning: Provisioning) -> list[str]:
+        """What is wrong in `provisioning`, with what it refers to and is there already taken into account."""
+        sims, profiles = provisioning.sims, list(provisioning.profiles)
+        profiles += _missing(self.profiles, [sim.profile for sim in sims], profiles)
+        splits = [split for profile in profiles for split in profile.splits]
+        accounts = [name for sim in sims for name in (sim.account, *sim.payers.values())]
+        plans = [name for sim in sims for name in (sim.plan, *sim.plans.values())]
+        whole = provisioning.model_copy(
+            update={
+                "profiles": tuple(profiles),
+                "accounts": (
+                    *provisioning.accounts,
+                    *_missing(self.accounts, accounts + [split.payer for split in splits], provisioning.accounts),
+                ),
+                "plans": (
+                    *provisioning.plans,
+                    *_missing(self.plans, plans + [split.plan for split in splits], provisioning.plans),
+                ),
+            }
+        )
+        return [f"{'.'.join(map(str, where))}: {message}" for where, message in whole.problems()]
 
     def add(self, provisioning: Provisioning, now: int) -> list[Subscriber]:
         """Take in a provisioning without conflicts; returns its SIMs."""
@@ -158,13 +219,56 @@ class Inventory:
             return subscriber
         profile = self.profiles[sim.profile]
         for split in profile.splits:
-            self.serial += 1
-            plan = self.plans[sim.plans.get(split.id, split.plan)]
             payer = split.payer if split.payer is not None else sim.payers[split.id]
-            identifiers = mpc_imsi(self.serial), mpc_iccid(self.serial)
-            subscription = _subscription(subscriber, profile, split, plan, payer, *identifiers)
+            subscription = self._add_split(subscriber, profile, split, sim, payer)
             subscriber.routes.setdefault(split.apn, Route(split.apn)).add(subscription)
         return subscriber
+
+    def rearrange(self, subscriber: Subscriber, sim: Sim) -> tuple[list[Subscription], list[Subscription]]:
+        """Give a SIM the splits and payers that `sim` says; returns the subscriptions that end, and those that begin.
+
+        A split that stays with its payer keeps its subscription, under the terms of the new profile but still with its
+        plan: when that changes is a question of charging. One that was terminated does not return: it begins anew.
+        """
+        profile = self.profiles[sim.profile] if sim.profile is not None else None
+        before, began = subscriber.subscriptions, []
+        wanted = {
+            split.id: (split, split.payer or sim.payers[split.id]) for split in (profile.splits if profile else ())
+        }
+        kept = {
+            split_id: subscription
+            for split_id, subscription in before.items()
+            if split_id == "sim"
+            or (
+                split_id in wanted
+                and subscription.account_id == wanted[split_id][1]
+                and subscription.split.party == wanted[split_id][0].party
+                and subscription.status is not Status.TERMINATED
+            )
+        }
+        ended = [subscription for split_id, subscription in before.items() if split_id not in kept]
+        for subscription in ended:
+            subscription.status = Status.TERMINATED
+        subscriber.former += ended
+        subscriber.subscriptions, subscriber.routes = kept, {}
+        subscriber.has_profile = profile is not None
+        for split_id, (split, payer) in wanted.items():
+            assert profile is not None
+            if split_id in kept:
+                subscription = kept[split_id]
+                subscription.terms = Terms(profile, split, subscription.plan)
+            else:
+                subscription = self._add_split(subscriber, profile, split, sim, payer)
+                began.append(subscription)
+            subscriber.routes.setdefault(split.apn, Route(split.apn)).add(subscription)
+        return ended, began
+
+    def _add_split(self, subscriber: Subscriber, profile: Profile, split: Split, sim: Sim, payer: str) -> Subscription:
+        self.serial += 1
+        plan = self.plans[sim.plans.get(split.id, split.plan)]
+        return _subscription(
+            subscriber, profile, split, plan, payer, mpc_imsi(self.serial), mpc_iccid(self.serial)
+        )  # fmt: skip
 
     def _add_own(self, subscriber: Subscriber, sim: Sim) -> None:
         """The subscription of the physical SIM itself, if some postpaid plan says what it costs."""
@@ -189,7 +293,31 @@ def _subscription(
     imsi: str | None,
     iccid: str | None,
 ) -> Subscription:
-    subscription_id = f"{subscriber.imsi}/{split.id}/1"
-    subscription = Subscription(subscription_id, subscriber, profile, split, plan, payer, imsi, iccid)
+    number = 1 + sum(former.split.id == split.id for former in subscriber.former)
+    rated_on = imsi if split.party == "b2c" and imsi is not None else subscriber.imsi
+    subscription = Subscription(
+        f"{subscriber.imsi}/{split.id}/{number}", subscriber, Terms(profile, split, plan), payer, imsi, iccid, rated_on
+    )
     subscriber.subscriptions[split.id] = subscription
     return subscription
+
+
+T = TypeVar("T", Account, Plan, Profile)
+
+
+def _missing(known: dict[str, T], names: Iterable[str | None], present: Iterable[T]) -> list[T]:
+    """Those of `known` that are named but not `present`."""
+    there = {item.id for item in present}
+    return [known[name] for name in dict.fromkeys(names) if name in known and name not in there]
+
+
+V = TypeVar("V", Plan, Profile)
+
+
+def _stale(kind: str, known: dict[str, V], items: Iterable[V]) -> list[str]:
+    """A mistake for each of `items` that is there with other content in the same version, or in a higher one."""
+    return [
+        f"{kind} {item.id!r} is there in version {present.version} with other content"
+        for item in items
+        if (present := known.get(item.id, item)) != item and item.version <= present.version
+    ]
