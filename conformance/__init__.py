@@ -1,8 +1,17 @@
-"""The room of the conformance suite: requirements of Gy and of split billing, put to any OCS or any PGW over the network.
+"""Conformance of Gy and of split billing: point it at any OCS, and trust the verdict.
 
-The suite itself is not here yet: no requirement, no case, no verdict. What is fixed is the rule of the room. Nothing in
-it imports `ocs`, `sim` or `scenarios`; a system under test, ours too, is a process behind an address, met by a peer
-with its own octets. Requirements, the tester, cases, verdicts and the report each get a module of their own.
+    splitsim conformance doctor --ocs HOST:PORT --imsi 001010000000001 --apn internet --rg 10
 
-Until then `scenarios/__init__.py` is where the rules are checked, on our own OCS and our own fleet.
+Rooms, in the order in which a newcomer should read them:
+
+- `requirements/` what is asked, as data: one row per testable sentence of a standard, with stable ids;
+- `wire/` octets: an AVP builder that can also build what is wrong, and a walker that survives anything;
+- `tester/` a peer over TCP that sends any octets at any pace, and waits for nothing without a deadline;
+- `watch/` rules that look at every message of every run, and at captures;
+- `cases/` stimuli, with the observations that each accepts; `verdicts` and `runner` make a run of them;
+- `sut/` what is claimed of a system under test, who its subscribers are, and hooks that work it;
+- `report/` what a run leaves behind; `cli` the commands.
+
+Nothing here imports `ocs`, `sim` or `scenarios`: a system under test, ours too, is a process behind an address. The one
+exception is `mutants/`, the room of broken systems that show what the suite can find.
 """
