@@ -1,0 +1,393 @@
+"""The bench: what a case has in hand. Lines to the SUT, subscribers, Gy sessions, hooks, and judgement."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from conformance.sut.hooks import Hooks
+from conformance.sut.ics import Ics, Service, Subscriber, Subscribers, split_address
+from conformance.tester.line import Identifiers, Line
+from conformance.tester.observe import NoMessage, Observation, Reply
+from conformance.tester.request import (
+    ASK,
+    EVENT,
+    INITIAL,
+    TERMINATION,
+    UPDATE,
+    Node,
+    Request,
+    ccr,
+    cer,
+    dpr,
+    mscc,
+    ps_information,
+    subscription_id,
+)
+from conformance.tester.trace import Trace
+from conformance.verdicts import Failed, Finding, Verdict, inconclusive, not_applicable
+from conformance.wire.avp import avp
+from conformance.wire.message import Message
+
+T = TypeVar("T")
+
+
+class Run:
+    """What all cases of one run share."""
+
+    def __init__(self, ics: Ics, seed: int = 1) -> None:
+        self.ics = ics
+        self.seed = seed
+        self.address = split_address(ics.sut.address)
+        self.hooks = Hooks(ics.hooks)
+        self.ids = Identifiers(random.Random(seed))
+        self.realm: str | None = ics.sut.realm
+        self.sut_host: str | None = None
+        """Origin-Host of the SUT, from its CEA."""
+        self.sut_realm: str | None = None
+        self._lock = threading.Lock()
+        self._serial = 0
+        self._fresh = {role: list(getattr(ics.subscribers, role)) for role in Subscribers.model_fields}
+
+    def serial(self) -> int:
+        """A number that no other caller gets."""
+        with self._lock:
+            self._serial += 1
+            return self._serial
+
+    def take(self, role: str) -> Subscriber:
+        """A subscriber that no other case has had or will get."""
+        with self._lock:
+            if not self._fresh[role]:
+                stated = len(getattr(self.ics.subscribers, role))
+                raise not_applicable(f"needs {'another' if stated else 'a'} subscriber of role {role}")
+            subscriber: Subscriber = self._fresh[role].pop(0)
+            return subscriber
+
+    def left(self, role: str) -> int:
+        """How many subscribers of a role nobody has had."""
+        return len(self._fresh[role])
+
+
+class Bench:
+    """One case's view of the run."""
+
+    def __init__(self, run: Run, case_id: str, rows: tuple[str, ...]) -> None:
+        self.run = run
+        self.ics = run.ics
+        self.case_id = case_id
+        self.rows = rows
+        self.trace = Trace()
+        self.rng = random.Random(f"{run.seed}/{case_id}")
+        self.findings: list[Finding] = []
+        self.lines: list[Line] = []
+        self.sessions: list[Session] = []
+        self._main: Line | None = None
+
+    # --- connections --------------------------------------------------------------------------------------------------
+
+    def node(self) -> Node:
+        """A gateway's identity that nobody else uses, if the PIXIT allows several."""
+        pattern = self.ics.tester.origin_host
+        if "{n}" not in pattern and any(not line.closed_by_peer for line in self.lines):
+            raise not_applicable("needs several Origin-Hosts: tester.origin_host with {n}")
+        return Node(pattern.replace("{n}", str(self.run.serial())), self.ics.tester.origin_realm)
+
+    def raw_line(self, node: Node | None = None) -> Line:
+        """A TCP connection on which nothing has been said."""
+        line = Line(
+            self.run.address,
+            node or self.node(),
+            self.trace,
+            len(self.lines) + 1,
+            self.run.ids,
+            self.ics.timers.answer_seconds,
+        )
+        self.lines.append(line)
+        return line
+
+    def open_line(self, node: Node | None = None, more: Sequence[bytes] = ()) -> Line:
+        """A connection on which CER and CEA have been exchanged."""
+        line = self.raw_line(node)
+        reply = line.ask(cer(line.node, more=more))
+        if not isinstance(reply, Message) or reply.result_code != 2001:
+            raise inconclusive(f"no connection: CER was met by {reply.title}")
+        line.capabilities = reply
+        self.run.sut_host = reply.tree.text("Origin-Host")
+        self.run.sut_realm = reply.tree.text("Origin-Realm")
+        if self.run.realm is None:
+            self.run.realm = self.run.sut_realm
+        return line
+
+    @property
+    def line(self) -> Line:
+        """The main connection of the case, opened when it is first asked for."""
+        if self._main is None:
+            self._main = self.open_line()
+        return self._main
+
+    @property
+    def main_line(self) -> Line | None:
+        """The main connection, if the case has opened it."""
+        return self._main
+
+    # --- subscribers and sessions -------------------------------------------------------------------------------------
+
+    def rich(self, rating_groups: int = 1) -> Subscriber:
+        """A subscriber with credit for the whole run, with at least so many rating groups."""
+        for subscriber in self.ics.subscribers.rich:
+            if len(subscriber.rating_groups) >= rating_groups:
+                return subscriber
+        some = "a subscriber" if rating_groups == 1 else f"a subscriber with {rating_groups} rating groups"
+        raise not_applicable(f"needs {some} of role rich")
+
+    def take(self, role: str) -> Subscriber:
+        """A subscriber for this case alone."""
+        return self.run.take(role)
+
+    def one(self, role: str) -> Subscriber:
+        """A subscriber of a role that cases may share."""
+        stated: tuple[Subscriber, ...] = getattr(self.ics.subscribers, role)
+        if not stated:
+            raise not_applicable(f"needs a subscriber of role {role}")
+        return stated[0]
+
+    def session(self, subscriber: Subscriber, service: Service | None = None, line: Line | None = None) -> Session:
+        """A Gy session that is not yet open; `service`: the consumer's part of the SIM, where that is meant."""
+        session = Session(self, subscriber, service or subscriber, line or self.line)
+        self.sessions.append(session)
+        return session
+
+    def opened(
+        self, subscriber: Subscriber, service: Service | None = None, line: Line | None = None, ask: int | None = None
+    ) -> tuple[Session, int]:
+        """A session with a first grant for its first rating group, and how many octets that is.
+
+        INCONC where the SUT grants nothing: then the case has no ground to stand on.
+        """
+        session = self.session(subscriber, service, line)
+        reply = session.initial(ask=ask)
+        octets = reply.granted_octets if isinstance(reply, Message) else 0
+        if octets <= 0:
+            raise inconclusive(f"CCR-I for IMSI {subscriber.imsi} brought no grant of octets: {reply.title}")
+        return session, octets
+
+    # --- judgement ----------------------------------------------------------------------------------------------------
+
+    def expect(
+        self, reply: Reply, accepted: Observation, *, tolerated: Observation | None = None, row: str | None = None
+    ) -> Reply:
+        """Judges a reply: accepted, tolerated (NON-STRICT), or the case fails here."""
+        if accepted.holds(reply):
+            return reply
+        row = row or self.rows[0]
+        if tolerated is not None and tolerated.holds(reply):
+            self.findings.append(Finding(row, Verdict.NON_STRICT, accepted.text, reply.title))
+            return reply
+        expected = accepted.text + (f" (tolerated: {tolerated.text})" if tolerated is not None else "")
+        raise Failed(Finding(row, Verdict.FAIL, expected, reply.title))
+
+    def check(self, holds: bool, expected: str, seen: str, row: str | None = None) -> None:
+        """The case fails here unless `holds`."""
+        if not holds:
+            raise Failed(Finding(row or self.rows[0], Verdict.FAIL, expected, seen))
+
+    def prefer(self, holds: bool, expected: str, seen: str, row: str | None = None) -> None:
+        """NON-STRICT unless `holds`."""
+        if not holds:
+            self.findings.append(Finding(row or self.rows[0], Verdict.NON_STRICT, expected, seen))
+
+    def note(self, seen: str, row: str | None = None) -> None:
+        """Behaviour that somebody wants to know."""
+        self.findings.append(Finding(row or self.rows[0], Verdict.INFO, "behaviour is recorded", seen))
+
+    def answer(self, reply: Reply) -> Message:
+        """The reply as a message; the case fails if there is none."""
+        if isinstance(reply, NoMessage):
+            raise Failed(Finding(self.rows[0], Verdict.FAIL, "an answer", reply.title))
+        return reply
+
+    def success(self, reply: Reply) -> Message:
+        """The reply as a message with 2001; INCONC otherwise: this was only on the way to the point."""
+        if isinstance(reply, NoMessage) or reply.result_code != 2001:
+            raise inconclusive(f"on the way to the point of the case: {reply.title}")
+        return reply
+
+    def within(self, seconds: float, fetch: Callable[[], T], good: Callable[[T], bool]) -> T:
+        """Fetches until it is good or the time is over; gives the last."""
+        deadline = time.monotonic() + seconds
+        while True:
+            value = fetch()
+            if good(value) or time.monotonic() > deadline:
+                return value
+            time.sleep(min(0.1, seconds / 10))
+
+    # --- the money oracle ---------------------------------------------------------------------------------------------
+
+    def free_octets(self, subscriber: Subscriber, service: Service | None = None, line: Line | None = None) -> int:
+        """What the SUT would still grant of a known balance, to the octet, found over Gy and left as it was.
+
+        Sessions are opened one beside the other until one gets nothing; then all are ended with nothing used.
+        """
+        service = service or subscriber
+        most = (service.balance_octets or 0) + 1
+        sessions: list[Session] = []
+        free = 0
+        for _ in range(_PROBES_MAX):
+            session = self.session(subscriber, service, line)
+            reply = session.initial(ask=self.ics.tester.ask_octets)
+            got = reply.granted_octets if isinstance(reply, Message) else 0
+            if got:
+                sessions.append(session)
+            free += got
+            if got == 0 or free > most:
+                break
+        else:
+            raise inconclusive(f"a balance of {most - 1} octets takes over {_PROBES_MAX} grants: give a smaller one")
+        for session in reversed(sessions):
+            session.terminate()
+        return free
+
+    def balance_is(
+        self, subscriber: Subscriber, octets: int, service: Service | None = None, row: str | None = None
+    ) -> None:
+        """The case fails unless the free balance is `octets`."""
+        free = self.free_octets(subscriber, service)
+        self.check(free == octets, f"{octets} octets free", _free(free, service or subscriber), row)
+
+    def known_balance(self, role: str = "prepaid") -> tuple[Subscriber, int]:
+        """A subscriber for this case alone and its balance, which the SUT agrees on."""
+        subscriber = self.take(role)
+        balance = subscriber.balance_octets
+        if balance is None:
+            raise not_applicable(f"subscriber {subscriber.imsi} of role {role} states no balance_octets")
+        free = self.free_octets(subscriber)
+        if free != balance:
+            seen = _free(free, subscriber)
+            raise inconclusive(f"PIXIT: {subscriber.imsi} has {balance} octets by the file, by the SUT {seen}")
+        return subscriber, balance
+
+    def close(self) -> None:
+        """Ends what is still open, so that the next case finds nothing of this one."""
+        for session in self.sessions:
+            if session.is_open and not session.line.closed_by_peer:
+                session.terminate(within=self.ics.timers.quiet_seconds)
+        for line in self.lines:
+            if line.capabilities is not None and not line.closed_by_peer:
+                line.ask(dpr(line.node), within=self.ics.timers.quiet_seconds)
+            line.close()
+
+
+_PROBES_MAX = 64
+
+
+def _free(octets: int, service: Service) -> str:
+    more = service.balance_octets is not None and octets > service.balance_octets
+    return f"{octets} octets or more, above the balance: grants are not limited by it" if more else f"{octets} octets"
+
+
+class Session:
+    """A Gy session: numbers its requests, and knows whether it is open."""
+
+    def __init__(self, bench: Bench, subscriber: Subscriber, service: Service, line: Line) -> None:
+        self.bench = bench
+        self.subscriber = subscriber
+        self.service = service
+        self.line = line
+        self.charging_id = bench.run.serial()
+        self.session_id = f"{line.node.host};{int(time.time())};{bench.run.seed};{self.charging_id}"
+        self.number = 0
+        self.is_open = False
+        self.context = subscriber.context or bench.ics.tester.service_context
+
+    @property
+    def rating_group(self) -> int:
+        """The first rating group of the service."""
+        return self.service.rating_groups[0]
+
+    def subscription(self) -> list[bytes]:
+        """Subscription-Id AVPs: IMSI, and E.164 if it is known."""
+        identities = [subscription_id(1, self.subscriber.imsi)]
+        if self.subscriber.msisdn is not None:
+            identities.append(subscription_id(0, self.subscriber.msisdn))
+        return identities
+
+    def request(
+        self, kind: int, *services: bytes, more: Sequence[bytes] = (), number: int | None = None, apn: str | None = None
+    ) -> Request:
+        """A CCR of this session, numbered on; it is not sent."""
+        if number is None:
+            number, self.number = self.number, self.number + 1
+        tester = self.bench.ics.tester
+        return ccr(
+            self.line.node,
+            session_id=self.session_id,
+            destination_realm=self.bench.run.realm or "realm.example",
+            destination_host=self.bench.run.sut_host if tester.name_destination_host else None,
+            context=self.context,
+            kind=kind,
+            number=number,
+            when=int(time.time()),
+            subscription=self.subscription(),
+            services=services,
+            information=ps_information(apn or self.service.apn, self.charging_id),
+            more=more,
+        )
+
+    def send(self, request: Request, within: float | None = None) -> Reply:
+        """Sends a CCR of this session and waits for its answer."""
+        reply = self.line.ask(request, within)
+        self.saw(request, reply)
+        return reply
+
+    def saw(self, request: Request, reply: Reply) -> None:
+        """Notes whether the session is open after an exchange."""
+        if not isinstance(reply, Message):
+            return
+        kind = reply.tree.number("CC-Request-Type")
+        if kind == INITIAL:
+            self.is_open = reply.result_code == 2001
+        elif kind == TERMINATION or (kind == UPDATE and reply.result_code in (4010, 4012, 5002, 5030)):
+            self.is_open = False
+
+    def asking(self, rating_group: int | None = None, ask: int | None = None, used: int | None = None) -> bytes:
+        """An MSCC that asks for a quota as the PIXIT says, for the first rating group if none is given."""
+        if ask is None:
+            ask = self.bench.ics.tester.ask_octets
+        group = self.rating_group if rating_group is None else rating_group
+        return mscc(group, ask=ASK if ask is None else ask, used=used)
+
+    def initial(self, *services: bytes, ask: int | None = None, more: Sequence[bytes] = ()) -> Reply:
+        """CCR-I; without services it asks for the first rating group."""
+        return self.send(self.request(INITIAL, *(services or (self.asking(ask=ask),)), more=more))
+
+    def update(self, *services: bytes, used: int | None = None, more: Sequence[bytes] = ()) -> Reply:
+        """CCR-U; without services it reports `used` for the first rating group and asks for more."""
+        return self.send(self.request(UPDATE, *(services or (self.asking(used=used),)), more=more))
+
+    def terminate(self, *services: bytes, used: int = 0, within: float | None = None) -> Reply:
+        """CCR-T; without services it reports `used` for the first rating group."""
+        final = services or (mscc(self.rating_group, used=used, reason=2),)
+        return self.send(self.request(TERMINATION, *final), within)
+
+    def event(self, *services: bytes, action: int | None = 0, more: Sequence[bytes] = ()) -> Reply:
+        """CCR-E with a Requested-Action."""
+        extra = [] if action is None else [avp("Requested-Action", action)]
+        return self.send(self.request(EVENT, *services, more=[*extra, *more]))
+
+    def use_up(self, limit: int) -> tuple[int, Reply]:
+        """Uses grant after grant until nothing is granted: octets used, and the refusing answer.
+
+        It stops, too, once more than `limit` octets have been granted.
+        """
+        reply = self.update() if self.is_open else self.initial()
+        used = 0
+        while isinstance(reply, Message) and (octets := reply.granted_octets) and used + octets <= limit:
+            used += octets
+            reply = self.update(used=octets)
+        if isinstance(reply, Message) and reply.granted_octets:
+            used += reply.granted_octets
+        return used, reply

@@ -1,0 +1,19 @@
+"""The mutants of an OCS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A broken OCS. `fault`: what somebody did, in a sentence; `install` does it to this process."""
+
+    name: str
+    fault: str
+    install: Callable[[], None]
+
+
+MUTANTS: tuple[Mutant, ...] = ()
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

@@ -1,0 +1,220 @@
+"""Runs cases: in order of danger and money, several at once, each judged twice: by itself and by the rules."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from conformance.bench import Bench, Run
+from conformance.cases import Case
+from conformance.golden import golden_session
+from conformance.requirements import SEVERITIES, Requirement, requirements
+from conformance.sut.hooks import HookFailed, HookMissing
+from conformance.sut.ics import Ics
+from conformance.tester.observe import NoMessage
+from conformance.verdicts import CaseResult, Connection, Ended, Failed, Finding, Verdict, worst
+from conformance.watch import Watched, watch
+from conformance.watch.watcher import watched_rows
+
+
+@dataclass
+class RunResult:
+    """A whole run."""
+
+    ics: Ics
+    seed: int
+    started_at: datetime
+    results: list[CaseResult] = field(default_factory=list)
+    watched: dict[str, Watched] = field(default_factory=dict)
+    """By case id."""
+    seconds: float = 0.0
+    reachable: bool = True
+    trouble: str = ""
+    """Why the run could not begin or go on."""
+    left_out: list[str] = field(default_factory=list)
+    """Cases that a budget left out."""
+
+    def row_verdicts(self) -> dict[str, Verdict]:
+        """The verdict of every requirement that the run put to the proof, worst first over cases and rules."""
+        found: dict[str, list[Verdict]] = {}
+        for result in self.results:
+            for row in result.rows:
+                own = [finding.verdict for finding in result.findings if finding.row == row]
+                ended = result.verdict in (Verdict.INCONC, Verdict.N_A, Verdict.ERROR)
+                judged = [verdict for verdict in own if verdict is not Verdict.INFO]
+                plain = Verdict.INFO if own and _records_only(row) else Verdict.PASS
+                if not judged and ended:
+                    plain = result.verdict
+                elif not judged and result.verdict is Verdict.FAIL:
+                    plain = Verdict.INCONC  # the case ended at another of its rows
+                found.setdefault(row, []).append(worst(judged or [plain]))
+        for row in watched_rows():
+            proofs = sum(each.proved(row, "ocs") for each in self.watched.values())
+            if proofs:
+                found.setdefault(row, []).append(Verdict.FAIL if self.complaints(row) else Verdict.PASS)
+        return {row: worst(verdicts) for row, verdicts in sorted(found.items())}
+
+    def complaints(self, row: str) -> list[tuple[str, str]]:
+        """What rules have against the SUT under a row: (case id, what)."""
+        return [
+            (case_id, f"{complaint.title}: {complaint.text}")
+            for case_id, each in self.watched.items()
+            for complaint in each.complaints
+            if complaint.row == row and complaint.sender == "ocs"
+        ]
+
+    def failed_rows(self, *, strict: bool = False) -> list[Requirement]:
+        """Binding rows that failed; with `strict` NON-STRICT counts and every level binds, most severe first."""
+        bad = {Verdict.FAIL, Verdict.NON_STRICT} if strict else {Verdict.FAIL}
+        rows = [
+            requirements()[row]
+            for row, verdict in self.row_verdicts().items()
+            if verdict in bad and (strict or requirements()[row].binding)
+        ]
+        return sorted(rows, key=lambda row: (SEVERITIES.index(row.severity), row.id))
+
+
+def _records_only(row: str) -> bool:
+    return requirements()[row].level in ("INFO", "MAY")
+
+
+Progress = Callable[[CaseResult, int, int], None]
+
+
+def run_cases(
+    ics: Ics, chosen: Sequence[Case], *, seed: int = 1, workers: int = 4, progress: Progress = lambda *_: None
+) -> RunResult:
+    """Runs cases against the SUT of a PIXIT. Destructive ones come last, one at a time, a golden session after each."""
+    run = Run(ics, seed)
+    out = RunResult(ics, seed, datetime.now(UTC))
+    began = time.monotonic()
+    trouble = _golden(run)
+    if trouble is not None:
+        out.trouble, out.reachable = trouble
+    if out.reachable:
+        gentle = [case for case in chosen if not case.destructive]
+        rough = [case for case in chosen if case.destructive]
+        lock = threading.Lock()
+
+        def one(case: Case) -> None:
+            result = run_case(run, case)
+            with lock:
+                out.results.append(result)
+                out.watched[case.id] = watch(result.trace.records)
+                progress(result, len(out.results), len(chosen))
+
+        with ThreadPoolExecutor(max_workers=max(1, workers if "{n}" in ics.tester.origin_host else 1)) as pool:
+            list(pool.map(one, _longest_first(gentle, ics)))
+        for case in rough:
+            one(case)
+        last = _golden(run)
+        if last is not None and not out.trouble:
+            out.trouble = f"the golden session at the end: {last[0]}"
+    order = {case.id: number for number, case in enumerate(chosen)}
+    out.results.sort(key=lambda result: order[result.case_id])
+    out.seconds = time.monotonic() - began
+    return out
+
+
+def _longest_first(chosen: Sequence[Case], ics: Ics) -> list[Case]:
+    """Cases that wait begin first, so that the others fill their time; then the most severe rows."""
+    return sorted(chosen, key=lambda case: (-case.seconds(ics) if case.seconds(ics) > 1 else 0, severity(case)))
+
+
+def severity(case: Case) -> int:
+    """0 for money, and so on."""
+    return min(SEVERITIES.index(row.severity) for row in case.requirements)
+
+
+def run_case(run: Run, case: Case) -> CaseResult:
+    """Runs one case."""
+    bench = Bench(run, case.id, case.rows)
+    began = time.monotonic()
+    verdict, reason = Verdict.PASS, ""
+    try:
+        case.function(bench)
+    except Failed as failed:
+        bench.findings.append(failed.finding)
+    except Ended as ended:
+        verdict, reason = ended.verdict, ended.reason
+    except HookMissing as missing:
+        verdict, reason = Verdict.N_A, str(missing)
+    except HookFailed as failed_hook:
+        verdict, reason = Verdict.ERROR, str(failed_hook)
+    except (ConnectionError, TimeoutError) as error:
+        seen = f"no TCP connection: {error}"
+        bench.findings.append(Finding(case.rows[0], Verdict.FAIL, "the SUT takes a connection", seen))
+    except Exception:
+        verdict, reason = Verdict.ERROR, traceback.format_exc().strip().splitlines()[-1]
+        bench.trace.event(0, traceback.format_exc())
+    connection = _connection(bench)
+    _close(bench)
+    if verdict is Verdict.PASS:
+        judged = [finding.verdict for finding in bench.findings if finding.verdict is not Verdict.INFO]
+        only = bool(bench.findings) and all(_records_only(row) for row in case.rows)
+        verdict = worst(judged or [Verdict.INFO if only else Verdict.PASS])
+    if case.destructive and (trouble := _golden(run)) is not None:
+        bench.findings.append(
+            Finding(case.rows[0], Verdict.FAIL, "a golden session afterwards", f"SUT-HUNG: {trouble[0]}")
+        )
+        verdict = Verdict.FAIL
+        _restart(run)
+    return CaseResult(
+        case.id, case.rows, verdict, connection, bench.findings, reason, time.monotonic() - began, bench.trace
+    )
+
+
+def _connection(bench: Bench) -> Connection:
+    """What became of the main connection."""
+    line = bench.main_line
+    if line is None:
+        return "none"
+    if line.closed_by_peer:
+        return "closed"
+    reply = line.alive(bench.ics.timers.answer_seconds)
+    if isinstance(reply, NoMessage):
+        return "closed" if reply.how == "closed" else "hung"
+    return "open"
+
+
+def _close(bench: Bench) -> None:
+    try:
+        bench.close()
+    except Exception:  # cleaning up must not hide the verdict
+        bench.trace.event(0, traceback.format_exc())
+
+
+def _golden(run: Run) -> tuple[str, bool] | None:
+    """A golden session on a new connection: what is wrong, and whether the SUT can be reached at all."""
+    bench = Bench(run, "golden", ("ROB-3",))
+    try:
+        bench.open_line()
+    except OSError as error:
+        return f"no TCP connection to {run.ics.sut.address}: {error}", False
+    except Ended as ended:
+        _close(bench)
+        return ended.reason, False
+    try:
+        trouble = golden_session(bench)
+    except Ended as ended:
+        trouble = ended.reason
+    _close(bench)
+    return (trouble, True) if trouble is not None else None
+
+
+def _restart(run: Run) -> None:
+    """Brings a hung SUT back, if the PIXIT says how, and waits for it."""
+    if not run.hooks.has("restart"):
+        return
+    try:
+        run.hooks.call("restart")
+    except HookFailed:
+        return
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and _golden(run) is not None:
+        time.sleep(0.2)

@@ -1,0 +1,228 @@
+"""Our own OCS as a system under test: who its subscribers are, started as a process and reached over the network."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from conformance.sut.ics import Claims, HookName, HookSpec, Http, Ics, Service, Subscriber, Subscribers, Sut, Timers
+
+RICH_OCTETS = 10**15
+PREPAID_OCTETS = 10_000_000
+
+HOW_MANY = {
+    "prepaid": 90, "final_unit": 5, "redirect": 6, "restrict": 2, "short": 5, "split": 18, "shared": 14, "rated": 2,
+}  # fmt: skip
+"""Subscribers of the roles that each serve one case."""
+
+
+def _plan(plan_id: str, volume: int, slice_octets: int, **more: object) -> dict[str, object]:
+    quota = {"slice": slice_octets, "least_slice": 100_000, "validity": 3600}
+    quota.update(more.pop("quota", {}))  # type: ignore[call-overload]
+    return {
+        "id": plan_id,
+        "kind": "prepaid_individual",
+        "free_quota": {"id": f"{plan_id}-free", "volume": volume, "valid": "28 days"},
+        "bundles": [{"id": "more", "volume": PREPAID_OCTETS, "valid": "28 days", "price": 1}],
+        "quota": quota,
+        **more,
+    }
+
+
+PLANS: list[dict[str, object]] = [
+    {
+        "id": "fleet",
+        "kind": "postpaid_individual",
+        "included": 5_000_000,
+        "recurring": 1,
+        "overage": {"price": 0.02, "per": "1 MB", "block": "1 kB"},
+        "sms": 0.05,
+        "voice": {"price": 0.06, "per": "1 min", "block": "1 s", "slice": "5 min", "threshold": "30 s",
+                  "consumption_time": "10 s"},
+    },
+    _plan("rich", RICH_OCTETS, 10_000_000),
+    _plan("prepaid", PREPAID_OCTETS, 4_000_000),
+    _plan("final_unit", PREPAID_OCTETS, 4_000_000, end_signal="final_unit"),
+    _plan("redirect", PREPAID_OCTETS, 4_000_000, end_signal="final_unit", final_unit_action="redirect",
+          redirect_to="http://topup.example/", on_exhaustion="block_rg", quota={"validity": 2, "grace": 2}),
+    _plan("restrict", PREPAID_OCTETS, 4_000_000, end_signal="final_unit", final_unit_action="restrict",
+          restrict_to=["permit out ip from 192.0.2.1 to any"], on_exhaustion="block_rg"),
+    _plan("short", PREPAID_OCTETS, 4_000_000, quota={"validity": 2, "grace": 1}),
+    _plan("rated", PREPAID_OCTETS, 4_000_000,
+          quota={"holding_time": 30, "threshold": 400_000, "triggers": ["CHANGE_IN_RAT"]}),
+]  # fmt: skip
+
+
+def _profile(name: str, *splits: dict[str, object]) -> dict[str, object]:
+    return {"id": name, "splits": list(splits)}
+
+
+def _consumer(plan: str, apn: str = "wifi", groups: tuple[int, ...] = (200, 201)) -> dict[str, object]:
+    return {"id": "wifi", "party": "b2c", "apn": apn, "rating_groups": list(groups), "plan": plan}
+
+
+_FLEET: dict[str, object] = {"id": "fleet", "party": "b2b", "payer": "acme", "apn": "fleet.acme", "plan": "fleet"}
+_CABIN: dict[str, object] = {
+    "id": "cabin",
+    "party": "b2b",
+    "payer": "acme",
+    "apn": "car",
+    "rating_groups": [100, 101],
+    "plan": "fleet",
+}
+
+_ROLES = ("rich", "prepaid", "final_unit", "redirect", "restrict", "short", "rated")
+
+PROFILES: list[dict[str, object]] = [
+    *(_profile(role, _FLEET, _consumer(role)) for role in _ROLES),
+    _profile("shared", _CABIN, _consumer("prepaid", "car")),
+]
+
+
+class _Issued:
+    """IMSIs, ICCIDs and MSISDNs in order."""
+
+    def __init__(self) -> None:
+        self.sims: list[dict[str, object]] = []
+
+    def sim(self, **fields: object) -> tuple[str, str]:
+        number = len(self.sims) + 1
+        imsi, msisdn = f"00101{number:010d}", f"4917{number:09d}"
+        payers = {"payers": {"wifi": "driver"}} if "profile" in fields else {}
+        self.sims.append(
+            {"imsi": imsi, "iccid": _iccid(number), "msisdn": msisdn, "account": "acme", **payers, **fields}
+        )
+        return imsi, msisdn
+
+
+def _iccid(number: int) -> str:
+    """89 and so on, with its Luhn digit."""
+    digits = f"8999901{number:011d}"
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if place % 2 == 0 else 1)
+        total += value - 9 if value > 9 else value
+    return digits + str(-total % 10)
+
+
+def world() -> tuple[dict[str, object], Subscribers]:
+    """The provisioning file of our OCS, and the same subscribers by role."""
+    issued = _Issued()
+
+    def consumer(role: str, balance: int) -> Subscriber:
+        imsi, msisdn = issued.sim(profile=role)
+        return Subscriber(
+            imsi=imsi, msisdn=msisdn, apn="wifi", rating_groups=(200, 201), balance_octets=balance, split="wifi"
+        )
+
+    def both(profile: str, apn: str, groups: tuple[int, ...], consumer_apn: str) -> Subscriber:
+        imsi, msisdn = issued.sim(profile=profile)
+        part = Service(apn=consumer_apn, rating_groups=(200, 201), balance_octets=PREPAID_OCTETS, split="wifi")
+        enterprise = "fleet" if profile != "shared" else "cabin"
+        return Subscriber(
+            imsi=imsi, msisdn=msisdn, apn=apn, rating_groups=groups, balance_octets=5_000_000, split=enterprise,
+            consumer=part,
+        )  # fmt: skip
+
+    by_role: dict[str, tuple[Subscriber, ...]] = {
+        "rich": (consumer("rich", RICH_OCTETS), consumer("rich", RICH_OCTETS))
+    }
+    for role in ("prepaid", "final_unit", "redirect", "restrict", "short", "rated"):
+        by_role[role] = tuple(consumer(role, PREPAID_OCTETS) for _ in range(HOW_MANY[role]))
+    by_role["split"] = tuple(both("prepaid", "fleet.acme", (100, 101), "wifi") for _ in range(HOW_MANY["split"]))
+    by_role["shared"] = tuple(both("shared", "car", (100, 101), "car") for _ in range(HOW_MANY["shared"]))
+    imsi, msisdn = issued.sim(profile="prepaid")
+    fleet = Subscriber(imsi=imsi, msisdn=msisdn, apn="fleet.acme", rating_groups=(100, 101), balance_octets=5_000_000)
+    by_role["postpaid"] = (fleet,)
+    by_role["voice"] = (fleet.model_copy(update={"context": "32260@3gpp.org", "balance_octets": None}),)
+    by_role["messages"] = (fleet.model_copy(update={"context": "32274@3gpp.org", "balance_octets": None}),)
+    imsi, msisdn = issued.sim(plan="fleet")
+    by_role["ordinary"] = (Subscriber(imsi=imsi, msisdn=msisdn, apn="internet", rating_groups=(1, 2)),)
+    by_role["barred"] = (consumer("rich", RICH_OCTETS),)
+    provisioning: dict[str, object] = {
+        "accounts": [
+            {"id": "acme", "kind": "company", "name": "ACME Cars"},
+            {"id": "driver", "kind": "customer"},
+        ],
+        "plans": PLANS,
+        "profiles": PROFILES,
+        "sims": issued.sims,
+    }
+    return provisioning, Subscribers(**by_role)
+
+
+CLAIMS = Claims(
+    rating_group_absent="granted",
+    unknown_apn_codes=(4010,),
+    overrun="recorded",
+    reservation_grace_seconds=1.0,
+    mpc_imsi="999000000000001",
+)
+
+
+@contextmanager
+def started_node(mutant: str | None = None, *, watchdog_seconds: float = 30.0) -> Iterator[Ics]:
+    """The OCS of `conformance.mutants.node`, sound or with a fault, as a process; and its PIXIT."""
+    provisioning, subscribers = world()
+    with tempfile.TemporaryDirectory(prefix="splitsim-") as folder:
+        path = Path(folder) / "provisioning.yaml"
+        with path.open("w", encoding="utf-8") as file:
+            YAML(typ="safe").dump(provisioning, file)
+        command = [sys.executable, "-m", "conformance.mutants.node", str(path), "--watchdog", str(watchdog_seconds)]
+        command += ["--capabilities", "2", *(["--mutant", mutant] if mutant else [])]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout is not None
+                ports = json.loads(process.stdout.readline())
+                door = f"http://127.0.0.1:{ports['http']}"
+                barred = subscribers.barred[0]
+                ics = Ics(
+                    sut=Sut(name=mutant or "our engine", address=f"127.0.0.1:{ports['gy']}"),
+                    timers=Timers(
+                        answer_seconds=3, quiet_seconds=0.3, capabilities_seconds=3, watchdog_seconds=watchdog_seconds
+                    ),
+                    claims=CLAIMS,
+                    subscribers=subscribers,
+                    hooks=_hooks(door),
+                )
+                from conformance.sut.hooks import Hooks
+
+                Hooks(ics.hooks).call("suspend", imsi=barred.imsi, split="wifi")
+                yield ics
+            finally:
+                process.terminate()
+
+
+def _hooks(door: str) -> dict[HookName, HookSpec]:
+    def get(target: str, columns: dict[str, str] | None = None) -> HookSpec:
+        return HookSpec(http=Http(method="GET", url=f"{door}{target}"), columns=columns or {})
+
+    return {
+        "top_up": get("/topup?imsi={imsi}&split={split}&bundle=more"),
+        "suspend": get("/suspend?imsi={imsi}&split={split}"),
+        "resume": get("/resume?imsi={imsi}&split={split}"),
+        "edrs": get("/edrs", EDR_COLUMNS),
+    }
+
+
+EDR_COLUMNS = {
+    "session_id": "session_id",
+    "request_number": "cc_request_number",
+    "imsi": "physical_imsi",
+    "virtual_imsi": "mpc_imsi",
+    "rating_group": "rating_group",
+    "apn": "apn",
+    "octets": "octets_total",
+    "plan": "plan_id",
+    "subscription": "subscription_id",
+    "payer": "account_id",
+    "reason": "reporting_reason",
+    "overrun": "octets_overrun",
+}
