@@ -1,4 +1,4 @@
-"""Capabilities exchange: what we say of ourselves, and whether what the peer says will do (RFC 6733 5.3)."""
+"""Capabilities exchange: whether what the peer says of itself will do (RFC 6733 5.3). What we say is in `base`."""
 
 from __future__ import annotations
 
@@ -6,44 +6,12 @@ from typing import Final
 
 from ocs.gy.avp import Failure, example, wrap
 from ocs.gy.dictionary import BY_NAME
-from ocs.gy.messages import APPLICATION_ID, Cea, Cer, FailedAvp, ResultCode, VendorSpecificApplicationId
-from ocs.gy.node import Identity
+from ocs.gy.messages import APPLICATION_ID, Cea, Cer, ResultCode, VendorSpecificApplicationId
 
 RELAY: Final = 0xFFFFFFFF
 """The application of relay agents, common with every other (RFC 6733 2.4)."""
 
 _NO_INBAND_SECURITY: Final = 0
-
-
-def request(local: Identity) -> Cer:
-    """The CER that opens a connection."""
-    return Cer(
-        origin_host=local.host,
-        origin_realm=local.realm,
-        origin_state_id=local.origin_state_id,
-        host_ip_address=local.addresses,
-        vendor_id=local.vendor_id,
-        product_name=local.product_name,
-        auth_application_id=(APPLICATION_ID,),
-        supported_vendor_id=local.supported_vendor_ids,
-    )
-
-
-def answer(local: Identity, failure: Failure | None) -> Cea:
-    """The CEA: all our applications, not only the common ones; with the failure if there is one."""
-    return Cea(
-        result_code=failure.result_code if failure else ResultCode.SUCCESS,
-        origin_host=local.host,
-        origin_realm=local.realm,
-        host_ip_address=local.addresses,
-        vendor_id=local.vendor_id,
-        product_name=local.product_name,
-        origin_state_id=local.origin_state_id,
-        error_message=failure.text if failure else None,
-        failed_avp=(FailedAvp(octets=failure.failed_avp),) if failure and failure.failed_avp else (),
-        supported_vendor_id=local.supported_vendor_ids,
-        auth_application_id=(APPLICATION_ID,),
-    )
 
 
 def judge(peer: Cer | Cea) -> Failure | None:

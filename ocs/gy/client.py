@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import cast
 
@@ -58,16 +59,25 @@ class GyClient:
         on_push: PushHandler,
         timers: Timers = Timers(),  # noqa: B008 - immutable
         identifiers: EndToEndIds | None = None,
+        tls: ssl.SSLContext | None = None,
+        server_name: str | None = None,
     ) -> GyClient:
         """Opens the transport and exchanges capabilities.
 
-        OSError if nobody listens or the OCS refuses (ConnectionError with its reason), TimeoutError if it is silent.
-        `identifiers` is shared by the connections of one gateway, also one after the other.
+        OSError if nobody listens, TimeoutError if the network is silent, ConnectionError with its reason if the OCS
+        refuses or says nothing. `identifiers` is shared by the connections of one gateway, also one after the other.
+        With `tls` (see `ocs.gy.tls`) the handshake comes first; `server_name`: of the certificate, if it is not `host`.
         """
         client = cls(identity, on_push, timers, identifiers or fresh_identifiers())
-        async with asyncio.timeout(timers.capabilities / SECOND):
-            await client._loop.create_connection(lambda: client._link, host, port)
-        await client._opened
+        try:
+            async with asyncio.timeout(timers.capabilities / SECOND):
+                await client._loop.create_connection(
+                    lambda: client._link, host, port, ssl=tls, server_hostname=server_name
+                )
+            await client._opened
+        except BaseException:
+            client._link.abort()
+            raise
         return client
 
     async def request(

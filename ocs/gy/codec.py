@@ -34,6 +34,7 @@ from ocs.gy.messages import (
     FailedAvp,
     Message,
     MultipleServicesCreditControl,
+    ResultCode,
     ServiceInformation,
 )
 from ocs.gy.shapes import Shapes
@@ -82,7 +83,23 @@ def decode(octets: bytes, tolerance: Tolerance = STRICT) -> Decoded:
             return Decoded(header, read[0], read[1])
         except FaultError as fault:
             failure = fault.failure
+        if failure.result_code == ResultCode.MISSING_AVP and not header.request:
+            refusal = _bare_refusal(octets, tolerance)
+            if refusal is not None:
+                return Decoded(header, refusal)
     return _salvage(octets, header, failure)
+
+
+def _bare_refusal(octets: bytes, tolerance: Tolerance) -> ErrorAnswer | None:
+    """An answer without the AVPs that its command requires, as an ErrorAnswer, if it says no.
+
+    Servers that could not read a request often answer so, and without the E bit that RFC 6733 7.1.5 asks for then.
+    """
+    try:
+        answer = _read(octets, HEADER_OCTETS, len(octets), _ERRORS.layout, STRICT, tolerance)[0]
+    except FaultError:
+        return None
+    return answer if isinstance(answer, ErrorAnswer) and answer.result_code >= 3000 else None
 
 
 def _shapes(header: Header) -> Shapes:
@@ -190,6 +207,6 @@ def encode(message: Message, header: Header, proxy_info: Sequence[bytes] = ()) -
     """One message with its header; the Proxy-Info AVPs of the request go last. ValueError for what does not fit."""
     try:
         body = b"".join((writer(layout_of(type(message)))(message), *proxy_info))
-    except (struct.error, OSError, KeyError, AttributeError, TypeError) as error:
+    except (struct.error, ValueError, OSError, KeyError, AttributeError, TypeError) as error:
         raise ValueError(f"{type(message).__name__} cannot be encoded: {error!r}") from error
     return header.encode(len(body)) + body

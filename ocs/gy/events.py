@@ -12,6 +12,12 @@ Request = Ccr | Rar | Asr
 Answer = Cca | Raa | Asa | ErrorAnswer
 
 
+class CapabilitiesOffered(msgspec.Struct, frozen=True, gc=False):
+    """A CER that will do has come: `Peer.admit` or `Peer.reject` has to follow before anything else goes on."""
+
+    capabilities: Cer
+
+
 class PeerOpened(msgspec.Struct, frozen=True, gc=False):
     """The connection carries requests from now on. `capabilities`: what the peer said of itself."""
 
@@ -36,7 +42,7 @@ class AnswerArrived(msgspec.Struct, frozen=True, gc=False):
 
 
 class RequestRefused(msgspec.Struct, frozen=True, gc=False):
-    """A request that the peer layer has answered with an error by itself: for logs and counters."""
+    """A request that was answered with an error and went no further: for logs and counters."""
 
     header: Header
     failure: Failure
@@ -47,10 +53,23 @@ class PeerSuspected(msgspec.Struct, frozen=True, gc=False):
     """The watchdog got no answer: no new requests should go there (RFC 3539 3.4.1)."""
 
 
+class PeerRecovered(msgspec.Struct, frozen=True, gc=False):
+    """A peer that was suspected or probed has spoken again."""
+
+
 class PeerClosed(msgspec.Struct, frozen=True, gc=False):
     """The connection is over; requests without an answer get none any more."""
 
     reason: str
 
 
-Event = PeerOpened | RequestArrived | AnswerArrived | RequestRefused | PeerSuspected | PeerClosed
+Event = (
+    CapabilitiesOffered
+    | PeerOpened
+    | RequestArrived
+    | AnswerArrived
+    | RequestRefused
+    | PeerSuspected
+    | PeerRecovered
+    | PeerClosed
+)

@@ -28,7 +28,9 @@ from ocs.gy.messages import (
 VERSION: Final = 1
 HEADER_OCTETS: Final = 20
 MESSAGE_OCTETS_MAX: Final = 65_536
-"""A longer message closes the connection: a Gy message with a hundred rating groups has about 20 kB."""
+"""A longer message that arrives closes the connection: a CCR with a hundred rating groups has about 20 kB."""
+LENGTH_MAX: Final = 0xFFFFFC
+"""What the Message Length can say. An answer may be longer than its request, whatever that was: it is not cut."""
 
 FLAG_REQUEST: Final = 0x80
 FLAG_PROXIABLE: Final = 0x40
@@ -68,10 +70,10 @@ class Header(msgspec.Struct, frozen=True, gc=False):
         return bool(self.flags & FLAG_RETRANSMITTED)
 
     def encode(self, body_octets: int) -> bytes:
-        """The twenty octets in front of a body of that length; ValueError above `MESSAGE_OCTETS_MAX`."""
+        """The twenty octets in front of a body of that length; ValueError above `LENGTH_MAX`."""
         length = HEADER_OCTETS + body_octets
-        if length > MESSAGE_OCTETS_MAX:
-            raise ValueError(f"a message of {length} octets, more than {MESSAGE_OCTETS_MAX}")
+        if length > LENGTH_MAX:
+            raise ValueError(f"a message of {length} octets, more than {LENGTH_MAX}")
         return _HEADER.pack(
             VERSION << 24 | length,
             self.flags << 24 | self.command_code,

@@ -2,59 +2,53 @@
 
 The skin around it (asyncio, a blocking socket, a test) carries octets, tells the time and closes the transport:
 
-    events = peer.connected(now)          once the transport is open
-    events = peer.receive(octets, now)    whenever octets arrive
-    events = peer.tick(now)               when `next_deadline()` has come
-    events = peer.lost(now)               when the transport is gone
-    transport.write(peer.outgoing())      after each of these
+    peer.connected(now)          once the transport is open
+    peer.receive(octets, now)    whenever octets arrive; with none of them as long as `has_backlog`
+    peer.tick(now)               when `next_deadline()` has come
+    peer.lost(now)               when the transport is gone
+
+and after each of these
+
+    for event in peer.events(): ...
+    transport.write(peer.outgoing())
     if peer.state is State.CLOSED: transport.close()
 
-Requests of the other side come out as `RequestArrived`, answers as `AnswerArrived`. What needs no thought of the owner
-is dealt with here: capabilities, watchdog, disconnection, and the answers to requests that cannot be read, are unknown,
-or are for another realm or host.
+It reads the transport only while `wants_octets`. Requests of the other side come out as `RequestArrived`, answers as
+`AnswerArrived`. What needs no thought of the owner is dealt with here: capabilities, watchdog, disconnection, and the
+answers to requests that cannot be read, are unknown, or are for another realm or host.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
-from ocs.gy import capabilities
+from ocs.gy import base, capabilities
+from ocs.gy.answers import in_form_of_its_command, misrouted, refusal, write_answer
 from ocs.gy.avp import Failure
 from ocs.gy.codec import Decoded, decode, encode
 from ocs.gy.events import (
     Answer,
     AnswerArrived,
+    CapabilitiesOffered,
     Event,
     PeerClosed,
     PeerOpened,
+    PeerRecovered,
     PeerSuspected,
     Request,
     RequestArrived,
     RequestRefused,
 )
-from ocs.gy.framing import Header, frames, is_protocol_error, request_header
+from ocs.gy.framing import Header, is_protocol_error, request_header
 from ocs.gy.grammar import STRICT, Tolerance
-from ocs.gy.messages import (
-    APPLICATION_ID,
-    Asa,
-    Asr,
-    Cca,
-    Ccr,
-    Cea,
-    Cer,
-    Dpa,
-    Dpr,
-    Dwa,
-    Dwr,
-    ErrorAnswer,
-    FailedAvp,
-    Raa,
-    Rar,
-    Refusal,
-    ResultCode,
-)
-from ocs.gy.node import EndToEndIds, Identity, Timers
+from ocs.gy.inbox import Inbox
+from ocs.gy.messages import Asa, Asr, Cca, Ccr, Cea, Cer, Dpa, Dpr, Dwa, Dwr, ErrorAnswer, Raa, Rar, ResultCode
+from ocs.gy.node import EndToEndIds, Identity, Limits, Timers
 from ocs.gy.transitions import BASE_INPUTS, TRANSITIONS, Input, State
+
+_REBOOTING: Final = 0
+"""The Disconnect-Cause after which a peer may be called again (RFC 6733 5.4.3)."""
 
 
 class Peer:
@@ -73,6 +67,7 @@ class Peer:
         initiator: bool,
         identifiers: EndToEndIds,
         timers: Timers = Timers(),  # noqa: B008 - immutable
+        limits: Limits = Limits(),  # noqa: B008 - immutable
         watchdog_jitter: int = 0,
         tolerance: Callable[[str], Tolerance] = lambda _: STRICT,
         serves: tuple[type[Request], ...] = (Ccr, Rar, Asr),
@@ -82,13 +77,19 @@ class Peer:
         self.state = State.NEW
         self.host: str | None = None
         """Origin-Host of the peer, once it has said it."""
-        self._identifiers = identifiers
+        self.in_hand = 0
+        """Requests that have come out and have no answer yet."""
+        self.dismissed = False
+        """The peer has disconnected and does not want to be called again (RFC 6733 5.4.3)."""
         self.timers = timers
+        self._limits = limits
+        self._identifiers = identifiers
         self._watchdog = timers.watchdog + watchdog_jitter
         self._tolerance_of = tolerance
         self._serves = serves
         self._tolerance = STRICT
-        self._buffer = bytearray()
+        self._inbox = Inbox()
+        self._saturated = False
         self._events: list[Event] = []
         self._reflexes: list[bytes] = []
         self._outgoing: list[bytes] = []
@@ -96,45 +97,75 @@ class Peer:
         self._awaited: dict[int, int] = {}
         self._deadline: int | None = None
         self._watched = False
+        self._suspect = False
+        self._offer: tuple[Decoded, bytes] | None = None
+        self._rejection: Failure | None = None
         self._cause = 0
         self._now = 0
 
     # --- the skin's side ----------------------------------------------------------------------------------------------
 
-    def connected(self, now: int) -> list[Event]:
-        """The transport is open: an initiator sends its CER, a responder waits for one."""
+    def connected(self, now: int, address: str = "127.0.0.1") -> None:
+        """The transport is open: an initiator sends its CER, a responder waits for one. `address`: our end of it."""
         self._now = now
+        self._address = address
         self._step(Input.CONNECTED if self.initiator else Input.ACCEPTED)
-        return self._take_events()
 
-    def receive(self, octets: bytes, now: int) -> list[Event]:
-        """Octets from the transport, cut anywhere."""
+    def receive(self, octets: bytes, now: int) -> None:
+        """Octets from the transport, cut anywhere. Handles some messages; if `has_backlog`, call it again for more."""
+        if self.state is State.CLOSED:
+            return
         self._now = now
-        self._buffer += octets
-        messages, failure = frames(self._buffer)
-        for message in messages:
+        self._inbox.put(octets, now)
+        for _ in range(self._limits.messages_at_once):
+            if not self.has_backlog:
+                break
+            message = self._inbox.take()
             decoded = decode(message, self._tolerance)
             self._step(_input(decoded.header), decoded, message)
-        if failure is not None:
+        if self._inbox.broken:
             self._step(Input.BROKEN)
-        return self._take_events()
 
-    def tick(self, now: int) -> list[Event]:
+    def tick(self, now: int) -> None:
         """Time has passed; does something only when `next_deadline()` has come."""
         self._now = now
-        if self._deadline is not None and now >= self._deadline:
+        if self._saturated and self.is_open:
+            # It is we who do not listen: silence and unfinished messages are not the peer's.
+            self._deadline = now + self._watchdog
+            self._inbox.begun_at = None
+        elif self._inbox.begun_at is not None and now >= self._inbox.begun_at + self.timers.message:
+            self._step(Input.STALLED)
+        elif self._deadline is not None and now >= self._deadline:
             self._step(Input.TIMEOUT)
-        return self._take_events()
 
-    def lost(self, now: int) -> list[Event]:
-        """The transport is gone."""
+    def lost(self, now: int, reason: str | None = None) -> None:
+        """The transport is gone, or never came to be; `reason` if more is known."""
         self._now = now
+        if reason is not None and self.state is not State.CLOSED:
+            self._close(reason)
         self._step(Input.LOST)
-        return self._take_events()
 
     def next_deadline(self) -> int | None:
         """When `tick` has something to do if nothing arrives before."""
-        return self._deadline
+        begun_at = self._inbox.begun_at
+        if begun_at is None or self._deadline is None:
+            return self._deadline
+        return min(self._deadline, begun_at + self.timers.message)
+
+    @property
+    def has_backlog(self) -> bool:
+        """Whole messages wait and can be handled."""
+        return len(self._inbox) > 0 and not self._saturated and self.state is not State.HELD
+
+    @property
+    def wants_octets(self) -> bool:
+        """The transport should be read."""
+        return not self._saturated and not len(self._inbox)
+
+    def events(self) -> list[Event]:
+        """What has happened since this was last called."""
+        events, self._events = self._events, []
+        return events
 
     def outgoing(self) -> bytes:
         """All octets to write now, in one piece; they are handed out once."""
@@ -155,6 +186,22 @@ class Peer:
         """Requests may be sent."""
         return self.state in {State.OPEN, State.SUSPECT}
 
+    def admit(self, now: int) -> None:
+        """After `CapabilitiesOffered`: answers the CER, and the connection is open."""
+        self._now = now
+        self._step(Input.ADMITTED)
+
+    def reject(self, now: int, failure: Failure | None) -> None:
+        """After `CapabilitiesOffered`: closes, with a CEA that tells the failure, or without a word."""
+        self._now = now
+        self._rejection = failure
+        self._step(Input.REJECTED)
+
+    def probe(self, now: int) -> None:
+        """Asks an open peer for a sign of life: `PeerRecovered` or, when `Timers.probe` has passed, `PeerClosed`."""
+        self._now = now
+        self._step(Input.PROBED)
+
     def send_request(self, message: Request, *, retransmitted: bool = False, end_to_end: int | None = None) -> int:
         """Queues a request and gives its Hop-by-Hop id, which its answer will bear.
 
@@ -174,16 +221,29 @@ class Peer:
 
     def answer(self, request: RequestArrived, message: Answer) -> bytes:
         """Queues the answer to a request, with its ids, P bit and Proxy-Info (RFC 6733 6.2); gives its octets."""
-        octets = self._encoded_answer(request.header, request.proxy_info, message)
+        error = isinstance(message, ErrorAnswer) and not is_protocol_error(message.result_code)
+        sent = in_form_of_its_command(message, request.message) if error else message  # type: ignore[arg-type]
+        octets = write_answer(request.header, request.proxy_info, sent)
         self._outgoing.append(octets)
+        self._out_of_hand()
         return octets
 
-    def stop(self, now: int, cause: int = 0) -> list[Event]:
-        """Disconnects in order: DPR, then closed when the DPA has come or the time is over. `cause`: RFC 6733 5.4.3."""
+    def decline(self, request: RequestArrived, failure: Failure) -> None:
+        """Answers a request at once with an error, ahead of what is queued."""
+        message = request.message
+        decoded = Decoded(request.header, None, request.proxy_info, session_id=message.session_id)
+        if isinstance(message, Ccr):
+            decoded.cc_request_type, decoded.cc_request_number = message.cc_request_type, message.cc_request_number
+        self._refuse(decoded, request.octets, failure)
+        self._out_of_hand()
+
+    def stop(self, now: int, cause: int = 0) -> None:
+        """Disconnects in order: DPR, DPA, all requests in hand answered, closed; at the latest when `Timers.closing`
+        has passed. `cause`: RFC 6733 5.4.3.
+        """
         self._now = now
         self._cause = cause
         self._step(Input.STOP)
-        return self._take_events()
 
     # --- the machine --------------------------------------------------------------------------------------------------
 
@@ -197,24 +257,41 @@ class Peer:
         action, self.state = transition
         getattr(self, f"_{action}")(decoded, octets)
 
-    def _await_capabilities(self, decoded: Decoded | None, octets: bytes) -> None:
+    def _await_cer(self, decoded: Decoded | None, octets: bytes) -> None:
         self._deadline = self._now + self.timers.capabilities
 
     def _send_cer(self, decoded: Decoded | None, octets: bytes) -> None:
         self._deadline = self._now + self.timers.capabilities
-        self._ask(capabilities.request(self.local))
+        self._ask(base.cer(self.local, self._address))
 
-    def _answer_cer(self, decoded: Decoded, octets: bytes) -> None:
+    def _hear_cer(self, decoded: Decoded, octets: bytes) -> None:
         cer = decoded.message
-        failure = capabilities.judge(cer) if isinstance(cer, Cer) else decoded.failure
-        if failure is not None and is_protocol_error(failure.result_code):
-            self._refuse(decoded, octets, failure)
-        else:
-            self._reply(decoded, capabilities.answer(self.local, failure))
-        if failure is not None:
-            self._close(f"CER refused: {failure.text}")
+        self._offer = decoded, octets
+        self._rejection = capabilities.judge(cer) if isinstance(cer, Cer) else decoded.failure
+        if self._rejection is not None:
+            self._step(Input.REJECTED)
         elif isinstance(cer, Cer):
-            self._open(cer)
+            self.host = cer.origin_host
+            # Whoever decides may have to probe another connection first.
+            self._deadline = self._now + self.timers.capabilities + self.timers.probe
+            self._events.append(CapabilitiesOffered(cer))
+
+    def _answer_cer(self, decoded: Decoded | None, octets: bytes) -> None:
+        assert self._offer is not None
+        offer, _ = self._offer
+        assert isinstance(offer.message, Cer)
+        self._reply(offer, base.cea(self.local, self._address, None))
+        self._open(offer.message)
+
+    def _turn_away(self, decoded: Decoded | None, octets: bytes) -> None:
+        assert self._offer is not None
+        failure = self._rejection
+        if failure is not None:
+            if is_protocol_error(failure.result_code):
+                self._refuse(*self._offer, failure)
+            else:
+                self._reply(self._offer[0], base.cea(self.local, self._address, failure))
+        self._close(f"CER refused: {failure.text}" if failure else "another connection with this peer stays")
 
     def _take_cea(self, decoded: Decoded, octets: bytes) -> None:
         cea = decoded.message
@@ -231,6 +308,7 @@ class Peer:
             self._open(cea)
 
     def _open(self, peer: Cer | Cea) -> None:
+        self._offer = None
         self.host = peer.origin_host
         self._tolerance = self._tolerance_of(peer.origin_host)
         self._alive()
@@ -246,14 +324,7 @@ class Peer:
         if decoded.failure is not None:
             self._refuse(decoded, octets, decoded.failure)
             return
-        local = self.local
-        answer = Dwa(
-            result_code=ResultCode.SUCCESS,
-            origin_host=local.host,
-            origin_realm=local.realm,
-            origin_state_id=local.origin_state_id,
-        )
-        self._reply(decoded, answer)
+        self._reply(decoded, base.dwa(self.local))
 
     def _take_dwa(self, decoded: Decoded, octets: bytes) -> None:
         self._alive()
@@ -261,26 +332,38 @@ class Peer:
 
     def _answer_dpr(self, decoded: Decoded, octets: bytes) -> None:
         self._deadline = self._now + self.timers.closing
+        self.dismissed = isinstance(decoded.message, Dpr) and decoded.message.disconnect_cause != _REBOOTING
+        self._confirm_dpr(decoded, octets)
+
+    def _confirm_dpr(self, decoded: Decoded, octets: bytes) -> None:
         if decoded.failure is not None:
             self._refuse(decoded, octets, decoded.failure)
             return
-        local = self.local
-        self._reply(decoded, Dpa(result_code=ResultCode.SUCCESS, origin_host=local.host, origin_realm=local.realm))
+        self._reply(decoded, base.dpa(self.local))
 
     def _send_dpr(self, decoded: Decoded | None, octets: bytes) -> None:
         self._deadline = self._now + self.timers.closing
-        local = self.local
         # Behind what the owner has queued: nothing of it is lost.
-        self._outgoing.append(
-            self._request(Dpr(origin_host=local.host, origin_realm=local.realm, disconnect_cause=self._cause))
-        )
+        self._outgoing.append(self._request(base.dpr(self.local, self._cause)))
+
+    def _take_dpa(self, decoded: Decoded, octets: bytes) -> None:
+        if self._awaited.pop(decoded.header.hop_by_hop, None) is None:
+            self.state = State.CLOSING
+        elif not self.in_hand:
+            self._step(Input.ANSWERED)
 
     def _take_request(self, decoded: Decoded, octets: bytes) -> None:
         self._alive()
         message = decoded.message
         if isinstance(message, Ccr | Rar | Asr):
-            failure = self._misrouted(message)
+            if isinstance(message, self._serves):
+                failure = misrouted(message, self.local)
+            else:
+                text = f"{type(message).__name__.upper()} is not served here"
+                failure = Failure(ResultCode.COMMAND_UNSUPPORTED, b"", text)
             if failure is None:
+                self.in_hand += 1
+                self._saturated = self._saturated or self.in_hand >= self._limits.in_hand
                 self._events.append(RequestArrived(message, decoded.header, decoded.proxy_info, octets))
                 return
             decoded.session_id = message.session_id
@@ -288,17 +371,6 @@ class Peer:
             failure = decoded.failure
         if failure is not None:
             self._refuse(decoded, octets, failure)
-
-    def _misrouted(self, message: Request) -> Failure | None:
-        """3001, and 3003 and 3002 of RFC 6733 6.1.4: names of hosts and realms are compared without case."""
-        if not isinstance(message, self._serves):
-            return Failure(ResultCode.COMMAND_UNSUPPORTED, b"", f"{type(message).__name__.upper()} is not served here")
-        if message.destination_realm.lower() != self.local.realm.lower():
-            return Failure(ResultCode.REALM_NOT_SERVED, b"", "Destination-Realm is not served here")
-        host = message.destination_host
-        if host is not None and host.lower() != self.local.host.lower():
-            return Failure(ResultCode.UNABLE_TO_DELIVER, b"", "Destination-Host is not this node")
-        return None
 
     def _take_answer(self, decoded: Decoded, octets: bytes) -> None:
         self._alive()
@@ -313,16 +385,19 @@ class Peer:
 
     def _watch(self, decoded: Decoded | None, octets: bytes) -> None:
         if self._watched:
-            self.state = State.SUSPECT
-            self._events.append(PeerSuspected())
+            self._suspect_from_now()
         else:
-            local = self.local
-            self._ask(Dwr(origin_host=local.host, origin_realm=local.realm, origin_state_id=local.origin_state_id))
-            self._watched = True
+            self._ask_for_life()
         self._deadline = self._now + self._watchdog
 
-    def _ignore(self, decoded: Decoded | None, octets: bytes) -> None:
-        """Nothing to do."""
+    def _probe(self, decoded: Decoded | None, octets: bytes) -> None:
+        self._ask_for_life()
+        self._suspect_from_now()
+        self._deadline = self._now + self.timers.probe
+
+    def _discard(self, decoded: Decoded | None, octets: bytes) -> None:
+        if decoded is not None:
+            self._alive()
 
     def _finish(self, decoded: Decoded | None, octets: bytes) -> None:
         self._close("disconnected")
@@ -331,7 +406,7 @@ class Peer:
         self.state = State.CLOSED
         self._deadline = None
         self._awaited.clear()
-        self._buffer.clear()
+        self._inbox.clear()
         self._events.append(PeerClosed(reason))
 
     # --- small parts --------------------------------------------------------------------------------------------------
@@ -341,10 +416,25 @@ class Peer:
         self._watched = False
         if self.state is State.OPEN:
             self._deadline = self._now + self._watchdog
+            if self._suspect:
+                self._suspect = False
+                self._events.append(PeerRecovered())
 
-    def _take_events(self) -> list[Event]:
-        events, self._events = self._events, []
-        return events
+    def _ask_for_life(self) -> None:
+        self._ask(base.dwr(self.local))
+        self._watched = True
+
+    def _suspect_from_now(self) -> None:
+        self.state = State.SUSPECT
+        self._suspect = True
+        self._events.append(PeerSuspected())
+
+    def _out_of_hand(self) -> None:
+        self.in_hand -= 1
+        if self.in_hand <= self._limits.in_hand // 2:
+            self._saturated = False
+        if not self.in_hand and self.state is State.DRAINING:
+            self._step(Input.ANSWERED)
 
     def _take_hop_by_hop(self) -> int:
         hop_by_hop = self._next_hop_by_hop
@@ -363,36 +453,9 @@ class Peer:
         self._reflexes.append(encode(message, decoded.header.answer(), decoded.proxy_info))
 
     def _refuse(self, decoded: Decoded, octets: bytes, failure: Failure) -> None:
-        """Answers a request with an error; one that bears Command-level ids if it is a CCR (RFC 8506 3.2)."""
-        header, local = decoded.header, self.local
-        session = header.application_id == APPLICATION_ID
-        refusal = Refusal(
-            session_id=decoded.session_id,
-            result_code=failure.result_code,
-            origin_host=local.host,
-            origin_realm=local.realm,
-            auth_application_id=APPLICATION_ID if session else None,
-            cc_request_type=decoded.cc_request_type,
-            cc_request_number=decoded.cc_request_number,
-            error_message=failure.text,
-            failed_avp=(FailedAvp(octets=failure.failed_avp),) if failure.failed_avp else (),
-        )
-        self._reflexes.append(self._encoded_answer(header, decoded.proxy_info, refusal))
-        self._events.append(RequestRefused(header, failure, octets))
-
-    def _encoded_answer(self, header: Header, proxy_info: tuple[bytes, ...], message: Answer | Refusal) -> bytes:
-        """3xxx goes out with the E bit and in the form of RFC 6733 7.2, all else in that of its command."""
-        error = is_protocol_error(message.result_code)
-        if error and not isinstance(message, ErrorAnswer):
-            message = ErrorAnswer(
-                session_id=message.session_id,
-                result_code=message.result_code,
-                origin_host=message.origin_host,
-                origin_realm=message.origin_realm,
-                error_message=getattr(message, "error_message", None),
-                failed_avp=getattr(message, "failed_avp", ()),
-            )
-        return encode(message, header.answer(error), proxy_info)
+        """Answers a request with an error."""
+        self._reflexes.append(write_answer(decoded.header, decoded.proxy_info, refusal(decoded, failure, self.local)))
+        self._events.append(RequestRefused(decoded.header, failure, octets))
 
 
 def _input(header: Header) -> Input:

@@ -33,6 +33,8 @@ _SIGHTINGS: Final = 8
 """Messages of one length read the slow way before, and between, the compiling of shapes (some milliseconds each)."""
 _SHAPES_OF_A_LENGTH_MAX: Final = 8
 _SHAPES_MAX: Final = 512
+_SHAPE_OCTETS_MAX: Final = 8_192
+"""Longer messages are read the slow way: compiling their readers would hold up everybody else."""
 
 
 class _Shape(msgspec.Struct, frozen=True):
@@ -68,6 +70,8 @@ class Shapes:
     def learn(self, octets: bytes) -> None:
         """Takes note of a message that has been read the slow way."""
         size = len(octets)
+        if size > _SHAPE_OCTETS_MAX:
+            return
         if self._count >= _SHAPES_MAX or (len(self._sightings) >= _SHAPES_MAX and size not in self._sightings):
             return
         self._sightings[size] += 1

@@ -147,12 +147,22 @@ def test_what_the_wire_cannot_hold_is_the_callers_fault(field: str, value: objec
         encode(ccr, request_header(Ccr, 1, 2))
 
 
-def test_a_message_above_the_cap_is_not_written() -> None:
+def test_a_message_longer_than_its_length_field_can_say_is_not_written() -> None:
+    ccr = decode(octets.ccr()).message
+    assert isinstance(ccr, Ccr)
+    ccr.user_name = "x" * 2**24
+    with pytest.raises(ValueError, match="octets, more than 16777212"):
+        encode(ccr, request_header(Ccr, 1, 2))
+
+
+def test_an_answer_longer_than_any_request_that_is_read_is_written_whole() -> None:
+    """A long request may be answered with its offending AVP, or with more groups than it had."""
     ccr = decode(octets.ccr()).message
     assert isinstance(ccr, Ccr)
     ccr.user_name = "x" * MESSAGE_OCTETS_MAX
-    with pytest.raises(ValueError, match="octets, more than"):
-        encode(ccr, request_header(Ccr, 1, 2))
+    written = encode(ccr, request_header(Ccr, 1, 2))
+    assert int.from_bytes(written[1:4]) == len(written) > MESSAGE_OCTETS_MAX
+    assert decode(written).message == ccr
 
 
 def test_grants_above_32_bits_are_whole() -> None:
