@@ -33,7 +33,9 @@ MODULES = (
 
 @dataclass(frozen=True)
 class Case:
-    """One case. `seconds`: how long it takes about, by the timers of the PIXIT; `destructive`: a golden session follows."""
+    """One case. `seconds`: how long it takes about, by the timers of the PIXIT;
+    `destructive`: a golden session follows it.
+    """
 
     id: str
     rows: tuple[str, ...]
