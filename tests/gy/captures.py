@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,3 +44,23 @@ CLIENT = {"CER", "CCR", "DPR", "RAA"}
 
 def first(command: str, file: str = "open5gs-grant") -> Capture:
     return next(capture for capture in ALL if capture.file == file and capture.title.startswith(command))
+
+
+def spoilt(source: random.Random, sound: bytes) -> bytes:
+    """A message with some octets changed, cut out or doubled; mostly with a message length that fits."""
+    octets = bytearray(sound)
+    for _ in range(source.randint(1, 4)):
+        place = source.randrange(len(octets))
+        match source.randrange(4):
+            case 0 | 1:
+                octets[place] = source.choice((0, 1, 0x40, 0x80, 0xC0, 0xFF, source.randrange(256)))
+            case 2:
+                del octets[place : place + source.choice((1, 4, 12))]
+            case 3:
+                octets[place:place] = octets[place : place + source.choice((4, 12, 24))]
+        if not octets:
+            return b""
+    if source.random() < 0.9:
+        octets = octets[: len(octets) // 4 * 4]
+        octets[1:4] = len(octets).to_bytes(3)
+    return bytes(octets)

@@ -1,4 +1,4 @@
-"""Diameter octets put together by hand, with as little help from `ocs.gy` as can be, for tests of what it must refuse."""
+"""Diameter octets put together by hand, with no help from `ocs.gy`, for tests of what it has to take or refuse."""
 
 from __future__ import annotations
 
@@ -25,10 +25,24 @@ def text(code: int, value: str, **more: int) -> bytes:
     return avp(code, value.encode(), **more)
 
 
-def message(*avps: bytes, code: int = 272, application: int = 4, flags: int = 0xC0, version: int = 1) -> bytes:
-    """A message, by default a CCR with Hop-by-Hop 0x11 and End-to-End 0x22."""
+def u64(code: int, value: int, **more: int) -> bytes:
+    return avp(code, struct.pack(">Q", value), **more)
+
+
+def message(
+    *avps: bytes,
+    code: int = 272,
+    application: int = 4,
+    flags: int = 0xC0,
+    version: int = 1,
+    length: int | None = None,
+    hop_by_hop: int = 0x11,
+    end_to_end: int = 0x22,
+) -> bytes:
+    """A message, by default a CCR with Hop-by-Hop 0x11 and End-to-End 0x22; `length` overrides the Message Length."""
     body = b"".join(avps)
-    return struct.pack(">IIIII", version << 24 | 20 + len(body), flags << 24 | code, application, 0x11, 0x22) + body
+    size = 20 + len(body) if length is None else length
+    return struct.pack(">IIIII", version << 24 | size, flags << 24 | code, application, hop_by_hop, end_to_end) + body
 
 
 SESSION_ID = text(263, "pgw;1;2")
@@ -53,8 +67,36 @@ REQUIRED = {
 """The AVPs that every CCR has, by code (RFC 8506 3.1)."""
 
 
-def ccr(*more: bytes, without: int | None = None, **replaced: bytes) -> bytes:
+def ccr(*more: bytes, without: int | None = None, header: dict[str, int] | None = None, **replaced: bytes) -> bytes:
     """A CCR-I with the required AVPs and some more; `without` one by code, or one replaced (`_416=octets`)."""
     required = {code: octets for code, octets in REQUIRED.items() if code != without}
     required |= {int(key[1:]): octets for key, octets in replaced.items()}
-    return message(*required.values(), *more)
+    return message(*required.values(), *more, **(header or {}))
+
+
+HOST_IP_ADDRESS = avp(257, b"\0\1\x7f\0\0\1")
+VENDOR_ID = u32(266, 0)
+PRODUCT_NAME = text(269, "test", flags=0)
+
+
+def cer(*more: bytes, host: str = "pgw.example", without: int | None = None, application: bytes | None = None) -> bytes:
+    """A CER for application 4, or with other applications; `without` one of the required AVPs by code."""
+    required = {264: text(264, host), 296: ORIGIN_REALM, 257: HOST_IP_ADDRESS, 266: VENDOR_ID, 269: PRODUCT_NAME}
+    required.pop(without or 0, None)
+    offered = AUTH_APPLICATION_ID if application is None else application
+    return message(*required.values(), offered, *more, code=257, application=0, flags=0x80, hop_by_hop=1, end_to_end=1)
+
+
+def dwr(*more: bytes, host: str = "pgw.example", hop_by_hop: int = 2) -> bytes:
+    return message(text(264, host), ORIGIN_REALM, *more, code=280, application=0, flags=0x80, hop_by_hop=hop_by_hop)
+
+
+def dpr(*more: bytes, cause: int = 0, hop_by_hop: int = 3) -> bytes:
+    avps = (ORIGIN_HOST, ORIGIN_REALM, u32(273, cause), *more)
+    return message(*avps, code=282, application=0, flags=0x80, hop_by_hop=hop_by_hop)
+
+
+def base_answer(code: int, hop_by_hop: int, result_code: int = 2001, host: str = "pgw.example") -> bytes:
+    """A DWA or DPA."""
+    avps = (u32(268, result_code), text(264, host), ORIGIN_REALM)
+    return message(*avps, code=code, application=0, flags=0, hop_by_hop=hop_by_hop)

@@ -1,18 +1,18 @@
-"""decode(encode(m)) == m over all that the wire can hold; no octets make the codec raise; both ways of reading agree."""
+"""decode(encode(m)) == m over all that the wire can hold; no octets make the codec raise; framing over any cut."""
 
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocs.gy import codec
 from ocs.gy.avp import render, unix_seconds, walk, wire_seconds
 from ocs.gy.codec import decode, encode
 from ocs.gy.framing import HEADER_OCTETS, MESSAGE_OCTETS_MAX, frames, request_header
-from ocs.gy.grammar import STRICT, FaultError
+from ocs.gy.inbox import Inbox
 from ocs.gy.messages import Ccr, CcRequestType, Dwr, GrantedServiceUnit, Message, MultipleServicesCreditControl
 from tests.gy import captures, octets
 from tests.gy.strategies import header_of, messages
@@ -33,33 +33,13 @@ def test_every_message_comes_back(message: Message) -> None:
     assert not any(avp.padding.strip(b"\0") for avp in avps)
 
 
-def mutated(source: random.Random, sound: bytes) -> bytes:
-    """One captured message with some octets changed, cut out or doubled; mostly with a message length that fits."""
-    spoilt = bytearray(sound)
-    for _ in range(source.randint(1, 4)):
-        place = source.randrange(len(spoilt))
-        match source.randrange(4):
-            case 0 | 1:
-                spoilt[place] = source.choice((0, 1, 0x40, 0x80, 0xC0, 0xFF, source.randrange(256)))
-            case 2:
-                del spoilt[place : place + source.choice((1, 4, 12))]
-            case 3:
-                spoilt[place:place] = spoilt[place : place + source.choice((4, 12, 24))]
-        if not spoilt:
-            return b""
-    if source.random() < 0.9:
-        spoilt = spoilt[: len(spoilt) // 4 * 4]
-        spoilt[1:4] = len(spoilt).to_bytes(3)
-    return bytes(spoilt)
-
-
 @pytest.mark.parametrize("seed", range(4))
 def test_no_octets_raise_and_what_fails_can_be_answered(seed: int) -> None:
     source = random.Random(seed)
     sound = [capture.octets for capture in captures.ALL]
     failures = 0
     for _ in range(2_000):
-        spoilt = mutated(source, source.choice(sound))
+        spoilt = captures.spoilt(source, source.choice(sound))
         decoded = decode(spoilt)
         assert (decoded.message is None) != (decoded.failure is None)
         "".join(render(walk(spoilt[HEADER_OCTETS:])[0]))
@@ -68,42 +48,6 @@ def test_no_octets_raise_and_what_fails_can_be_answered(seed: int) -> None:
             # A Failed-AVP can always be read, whatever was wrong with the AVP in it.
             assert walk(decoded.failure.failed_avp)[1] is None
     assert failures > 500
-
-
-def test_shapes_read_what_the_plain_way_reads() -> None:
-    """The same 4,000 messages, sound and spoilt, through a codec that has learnt shapes and through the plain reader."""
-    for _ in range(40):
-        for capture in captures.ALL:
-            decode(capture.octets)
-    requests = codec._REQUESTS[272, 4]
-    known = sum(requests.read(capture.octets) is not None for capture in captures.ALL if capture.command == "CCR")
-    assert known == 50
-    source = random.Random(5)
-    sound = [capture.octets for capture in captures.ALL if capture.command == "CCR"]
-    agreed = 0
-    for _ in range(4_000):
-        spoilt = bytearray(source.choice(sound))
-        for _ in range(source.randint(0, 3)):
-            spoilt[source.randrange(HEADER_OCTETS, len(spoilt))] ^= 1 << source.randrange(8)
-        fast = decode(bytes(spoilt))
-        try:
-            plain = codec._read(bytes(spoilt), HEADER_OCTETS, len(spoilt), requests.layout, STRICT, STRICT)
-        except FaultError as fault:
-            assert fast.failure == fault.failure
-        else:
-            assert (fast.message, fast.proxy_info) == plain
-            agreed += 1
-    assert agreed > 1_000
-
-
-def test_a_shape_with_proxy_info_keeps_it() -> None:
-    proxies = (
-        octets.avp(284, octets.text(280, "a.example") + octets.avp(33, b"one")),
-        octets.avp(284, octets.text(280, "bb.example") + octets.avp(33, b"state")),
-    )
-    message = octets.ccr(*proxies)
-    for _ in range(20):
-        assert decode(message).proxy_info == proxies
 
 
 def test_deeply_nested_groups_are_left_as_octets() -> None:
@@ -180,21 +124,41 @@ def test_grants_above_32_bits_are_whole() -> None:
 # --- framing ----------------------------------------------------------------------------------------------------------
 
 
-def test_messages_come_out_of_any_cut_of_the_stream() -> None:
-    sent = [capture.octets for capture in captures.ALL[:20]]
-    stream = b"".join(sent)
-    source = random.Random(1)
-    buffer, received = bytearray(), []
-    position = 0
-    while position < len(stream):
-        size = source.choice((1, 3, 19, 20, 400, 3_000))
-        buffer += stream[position : position + size]
-        position += size
-        taken, failure = frames(buffer)
-        assert failure is None
-        received += taken
-    assert received == sent
-    assert buffer == b""
+STREAM = [capture.octets for capture in captures.ALL[:12]]
+
+
+@given(st.lists(st.integers(0, sum(map(len, STREAM))), max_size=60), st.integers(0, 60))
+def test_messages_come_out_of_any_cut_of_the_stream(cuts: list[int], missing: int) -> None:
+    """Also one octet at a time, all at once, and with nothing in between; an unfinished message is waited for."""
+    stream = b"".join(STREAM)[: -missing or None]
+    inbox, received = Inbox(), []
+    for start, stop in pairwise([0, *sorted(cuts), len(stream)]):
+        inbox.put(stream[start:stop], start)
+        received += [inbox.take() for _ in range(len(inbox))]
+    assert not inbox.broken
+    assert received == (STREAM if not missing else STREAM[:-1])
+    assert (inbox.begun_at is None) is (missing == 0)
+
+
+def test_octet_by_octet() -> None:
+    inbox, received = Inbox(), []
+    for octet in b"".join(STREAM):
+        inbox.put(bytes([octet]), 0)
+        received += [inbox.take() for _ in range(len(inbox))]
+    assert received == STREAM
+
+
+def test_how_long_a_message_takes_counts_from_its_first_octet() -> None:
+    sound = STREAM[0]
+    inbox = Inbox()
+    inbox.put(sound[:1], 100)
+    inbox.put(sound[1:50], 200)
+    assert inbox.begun_at == 100
+    inbox.put(sound[50:] + sound[:3], 300)
+    assert inbox.begun_at == 300
+    inbox.put(sound[3:], 400)
+    assert inbox.begun_at is None
+    assert len(inbox) == 2
 
 
 @pytest.mark.parametrize("length", [0, 4, 16, 19, 21, 22, 23, MESSAGE_OCTETS_MAX + 4, 0xFFFFFC])
@@ -204,3 +168,11 @@ def test_a_length_that_cannot_be_is_5015_behind_what_came_before(length: int) ->
     assert taken == [sound]
     assert failure is not None
     assert failure.result_code == 5015
+
+
+def test_what_came_before_garbage_is_taken_first() -> None:
+    inbox = Inbox()
+    inbox.put(STREAM[0] + b"GET / HTTP/1.1\r\n\r\n", 0)
+    assert not inbox.broken
+    assert inbox.take() == STREAM[0]
+    assert inbox.broken
