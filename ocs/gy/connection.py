@@ -37,7 +37,17 @@ class Incoming:
 
     def respond(self, answer: Cca | ErrorAnswer) -> bytes:
         """Queues the answer until `GyServer.flush` and gives its octets; if the connection has ended, in vain."""
-        return self._connection.respond(self._request, answer)
+        octets = self.encode(answer)
+        self.send(octets)
+        return octets
+
+    def encode(self, answer: Cca | ErrorAnswer) -> bytes:
+        """The octets of an answer: to be made durable first, then handed to `send`."""
+        return self._connection.link.peer.encode_answer(self._request, answer)
+
+    def send(self, octets: bytes) -> None:
+        """Queues an answer of `encode` until `GyServer.flush`."""
+        self._connection.send(octets)
 
 
 class Connection:
@@ -64,11 +74,10 @@ class Connection:
         self._server = server
         self._pushes: dict[int, asyncio.Future[PushAnswer]] = {}
 
-    def respond(self, request: RequestArrived, answer: Cca | ErrorAnswer) -> bytes:
-        """Queues the answer to a request, and gives its octets."""
-        octets = self.link.peer.answer(request, answer)
+    def send(self, octets: bytes) -> None:
+        """Queues an answer."""
+        self.link.peer.queue_answer(octets)
         self._server.unflushed.add(self)
-        return octets
 
     def push(self, message: Rar | Asr, seconds: float) -> asyncio.Future[PushAnswer]:
         """Queues a request; its answer has that many seconds."""

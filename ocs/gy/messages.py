@@ -360,6 +360,7 @@ class Cca(_Record, kw_only=True):
     multiple_services_credit_control: tuple[MultipleServicesCreditControl, ...] = ()
     granted_service_unit: GrantedServiceUnit | None = None
     validity_time: int | None = None
+    final_unit_indication: FinalUnitIndication | None = None
     cost_information: CostInformation | None = None
     check_balance_result: CheckBalanceResult | None = None
     credit_control_failure_handling: CreditControlFailureHandling | None = None

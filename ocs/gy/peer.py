@@ -221,12 +221,20 @@ class Peer:
 
     def answer(self, request: RequestArrived, message: Answer) -> bytes:
         """Queues the answer to a request, with its ids, P bit and Proxy-Info (RFC 6733 6.2); gives its octets."""
+        octets = self.encode_answer(request, message)
+        self.queue_answer(octets)
+        return octets
+
+    def encode_answer(self, request: RequestArrived, message: Answer) -> bytes:
+        """The octets of an answer, which `queue_answer` will send."""
         error = isinstance(message, ErrorAnswer) and not is_protocol_error(message.result_code)
         sent = in_form_of_its_command(message, request.message) if error else message  # type: ignore[arg-type]
-        octets = write_answer(request.header, request.proxy_info, sent)
+        return write_answer(request.header, request.proxy_info, sent)
+
+    def queue_answer(self, octets: bytes) -> None:
+        """Queues an answer; its request is no longer in hand."""
         self._outgoing.append(octets)
         self._out_of_hand()
-        return octets
 
     def decline(self, request: RequestArrived, failure: Failure) -> None:
         """Answers a request at once with an error, ahead of what is queued."""
@@ -287,10 +295,7 @@ class Peer:
         assert self._offer is not None
         failure = self._rejection
         if failure is not None:
-            if is_protocol_error(failure.result_code):
-                self._refuse(*self._offer, failure)
-            else:
-                self._reply(self._offer[0], base.cea(self.local, self._address, failure))
+            self._refuse_capabilities(*self._offer, failure)
         self._close(f"CER refused: {failure.text}" if failure else "another connection with this peer stays")
 
     def _take_cea(self, decoded: Decoded, octets: bytes) -> None:
@@ -317,7 +322,8 @@ class Peer:
     def _refuse_cer(self, decoded: Decoded, octets: bytes) -> None:
         # Capabilities of an open connection cannot be changed by CER (RFC 6733 5.3; RFC 6737 is for that).
         self._alive()
-        self._refuse(decoded, octets, Failure(ResultCode.UNABLE_TO_COMPLY, b"", "CER on an open connection"))
+        failure = decoded.failure or Failure(ResultCode.UNABLE_TO_COMPLY, b"", "CER on an open connection")
+        self._refuse_capabilities(decoded, octets, failure)
 
     def _answer_dwr(self, decoded: Decoded, octets: bytes) -> None:
         self._alive()
@@ -451,6 +457,14 @@ class Peer:
 
     def _reply(self, decoded: Decoded, message: Cea | Dwa | Dpa) -> None:
         self._reflexes.append(encode(message, decoded.header.answer(), decoded.proxy_info))
+
+    def _refuse_capabilities(self, decoded: Decoded, octets: bytes, failure: Failure) -> None:
+        """Answers a CER with an error: a whole CEA, unless it is a protocol error."""
+        if is_protocol_error(failure.result_code):
+            self._refuse(decoded, octets, failure)
+        else:
+            self._reply(decoded, base.cea(self.local, self._address, failure))
+            self._events.append(RequestRefused(decoded.header, failure, octets))
 
     def _refuse(self, decoded: Decoded, octets: bytes, failure: Failure) -> None:
         """Answers a request with an error."""
