@@ -93,7 +93,7 @@ class Purse:
             self.started.append(bucket)
         elif not self.queued:
             self._start(bucket, now)
-            self.buckets.sort(key=lambda bucket: bucket.ends_at or 0)  # stable: oldest first at equal ends
+            self.buckets.sort(key=_end)
         self._start_first(now)
         return bucket
 
@@ -102,8 +102,21 @@ class Purse:
         self.started.append(bucket)
 
     def _start_first(self, now: int) -> None:
-        if self.buckets and self.buckets[0].ends_at is None:
-            self._start(self.buckets[0], now)
+        """Start the next in the queue, unless one before it is running still."""
+        for bucket in self.buckets:
+            if not bucket.ended:
+                if bucket.ends_at is None:
+                    self._start(bucket, now)
+                break
+
+    def set_queued(self, queued: bool, now: int) -> None:
+        """Another mode for top-ups from now on; what has started runs on, and in mode `parallel` all start."""
+        self.queued = queued
+        if not queued:
+            for bucket in self.buckets:
+                if bucket.ends_at is None:
+                    self._start(bucket, now)
+            self.buckets.sort(key=_end)
 
     def reserve(self, octets: int, reservation_id: str, now: int, ledger: list[Transfer]) -> list[Part]:
         """Set `octets` aside (at most `free`), in drawing order."""
@@ -181,6 +194,7 @@ class Purse:
             line_id = f"{bucket.bucket_id}/expired"
             ledger.append(self._line(line_id, "expired", bucket, leftover, now, "end of validity", None))
         self._drop_spent(now)
+        self._start_first(now)
 
     def _drop_spent(self, now: int) -> None:
         for bucket in self.buckets:
@@ -213,3 +227,8 @@ class Purse:
             pending_id,
             price_micros,
         )
+
+
+def _end(bucket: Bucket) -> int:
+    """What buckets are drawn on by, in mode `parallel`; the sort is stable, so the oldest is first at equal ends."""
+    return bucket.ends_at or 0
