@@ -5,6 +5,7 @@ Every change of state is one `Command` applied at one instant; `Engine.apply(com
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Literal
 
 import msgspec
@@ -22,7 +23,11 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
 
 
 class Provision(msgspec.Struct, frozen=True, gc=False):
-    """New accounts, plans, profiles and SIMs. The same `request_id` again changes nothing."""
+    """New accounts, plans, profiles and SIMs. The same `request_id` again changes nothing.
+
+    A plan that is there already may come in a higher version: all its subscribers move to it, as with `ChangePlan`. A
+    profile in a higher version is what new SIMs get, and others by `ChangeProfile`.
+    """
 
     provisioning: Provisioning
     request_id: str
@@ -47,8 +52,34 @@ class SetStatus(msgspec.Struct, frozen=True, gc=False):
     request_id: str
 
 
+class ChangePlan(msgspec.Struct, frozen=True, gc=False):
+    """Another price plan for one split of a SIM, or (`split_id` "sim") for the physical SIM itself.
+
+    A prepaid plan rules the next grant; a postpaid one the next billing cycle, or at once where nothing was used yet.
+    """
+
+    imsi: str
+    split_id: str
+    plan_id: str
+    request_id: str
+
+
+class ChangeProfile(msgspec.Struct, frozen=True, gc=False):
+    """Another profile for a SIM, or the same one with other payers or in a new version; None takes its profile away.
+
+    `payers` and `plans` by split id, as for a new SIM. Splits that keep their payer keep their subscription; a split
+    with another payer (the car was sold) ends and begins anew, with another virtual SIM.
+    """
+
+    imsi: str
+    profile_id: str | None
+    payers: dict[str, str]
+    plans: dict[str, str]
+    request_id: str
+
+
 class PushAnswered(msgspec.Struct, frozen=True, gc=False):
-    """The RAA or ASA to a push, or None where none came."""
+    """The RAA or ASA to a push (ASA: `rating_group` None); `result_code` None where none came."""
 
     session_id: str
     rating_group: int | None
@@ -59,7 +90,7 @@ class Expire(msgspec.Struct, frozen=True, gc=False):
     """Time has passed: do what is due. Every other command does so first as well."""
 
 
-Command = Charge | Provision | TopUp | SetStatus | PushAnswered | Expire
+Command = Charge | Provision | TopUp | SetStatus | ChangePlan | ChangeProfile | PushAnswered | Expire
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
@@ -70,12 +101,14 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
-    """Why one service of a CCR got its answer: read by `splitsim explain`."""
+    """Why one service of a CCR, or the CCR as a whole, got its answer: read by `splitsim explain`."""
 
     rating_group: int | None
     split_id: str | None
+    """None where nobody would pay, and for the CCR as a whole."""
     plan_id: str | None
     bucket_id: str | None
+    """The first bucket that a grant draws on."""
     result_code: int
     rule: str
 
@@ -91,3 +124,16 @@ class Outcome(msgspec.Struct, gc=False):
     """Filled by an engine that explains itself; empty otherwise."""
     alarms: list[str]
     """What an operator should look at: identities that disagree, a request number used twice."""
+
+
+class Precedence(IntEnum):
+    """What a server under too much load refuses first: the highest."""
+
+    ALWAYS = 0
+    """CCR-T: it only gives back."""
+    OPEN_SESSION = 1
+    """A session that is open, or a repeat."""
+    ENTERPRISE = 2
+    """Would open a session, or be an event, that no consumer can pay."""
+    CONSUMER = 3
+    """Would open a session, or be an event, that a consumer may pay; or of nobody known."""

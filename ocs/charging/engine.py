@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from ocs.charging import interrogation, operations, supervision
-from ocs.charging.commands import Charge, Command, Expire, Outcome, Provision, PushAnswered, SetStatus, TopUp
+from ocs.charging import changes, interrogation, operations, reauthorisation, supervision
+from ocs.charging.commands import (
+    ChangePlan,
+    ChangeProfile,
+    Charge,
+    Command,
+    Expire,
+    Outcome,
+    Precedence,
+    Provision,
+    PushAnswered,
+    SetStatus,
+    TopUp,
+)
+from ocs.charging.identification import precedence
 from ocs.charging.state import State
+from ocs.gy.messages import Ccr
 
 
 class Engine:
@@ -21,7 +35,8 @@ class Engine:
         """Do what is due up to `now`, then `command`. `now`: microseconds UTC, never less than before."""
         out = Outcome(None, [], [], [], [], [])
         state = self.state
-        supervision.run_due(state, now, out)
+        if state.deadlines and state.deadlines[0][0] <= now:
+            supervision.run_due(state, now, out)
         match command:
             case Charge():
                 out.answer = interrogation.interrogate(state, command, now, out)
@@ -31,11 +46,19 @@ class Engine:
                 out.answer = operations.set_status(state, command, now, out)
             case Provision():
                 out.answer = operations.provision(state, command, now, out)
+            case ChangePlan():
+                out.answer = changes.change_plan(state, command, now, out)
+            case ChangeProfile():
+                out.answer = changes.change_profile(state, command, now, out)
             case PushAnswered():
-                operations.push_answered(state, command, now)
+                reauthorisation.push_answered(state, command, now, out)
             case Expire():
                 pass
         return out
+
+    def precedence(self, ccr: Ccr) -> Precedence:
+        """What to refuse first when there is too much to do (3004, 3002); changes nothing."""
+        return precedence(self.state, ccr)
 
     def next_deadline(self) -> int | None:
         """When something will be due next, in microseconds UTC; perhaps something that has become void."""

@@ -5,7 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from ocs.catalogue.plans import Bundle
-from ocs.charging import quota, usage
+from ocs.charging import usage
+from ocs.charging.commands import Decision
+from ocs.charging.reauthorisation import replenished
+from ocs.charging.records import record
+from ocs.charging.standing import barred
 from ocs.charging.state import Credit
 from ocs.charging.usage import NOTHING, Exchange, Report
 from ocs.gy.failed import failed_avp
@@ -34,7 +38,9 @@ class _Event(msgspec.Struct, eq=False):
     """One service of the event and its fate."""
 
     mscc: MultipleServicesCreditControl
+    credit: Credit | None
     code: ResultCode
+    rule: str
     granted: int | None = None
     micros: int = 0
 
@@ -47,6 +53,8 @@ def charge_event(exchange: Exchange) -> Cca:
         return _answer(exchange, ResultCode.MISSING_AVP, failed=(failed_avp("Requested-Action", 0),))
     services = exchange.services or (MultipleServicesCreditControl(),)
     events = [_one(exchange, mscc, action) for mscc in services]
+    if exchange.state.explaining:
+        exchange.out.decisions += [_decision(event) for event in events]
     failed = tuple(
         failed_avp("Rating-Group", event.mscc.rating_group or 0)
         for event in events
@@ -84,23 +92,41 @@ def _one(exchange: Exchange, mscc: MultipleServicesCreditControl, action: Reques
     unit, route = exchange.session.unit, exchange.session.route
     assert route is not None
     subscription = route.subscription(mscc.rating_group)
+    if subscription is None:
+        return _Event(mscc, None, ResultCode.RATING_FAILED, "the rating group is in no split of this APN")
+    credit, plan = exchange.state.credits[subscription.subscription_id], subscription.terms.plan
     amount = _amount(mscc.requested_service_unit, unit)
-    if subscription is None or amount is None:
-        return _Event(mscc, ResultCode.RATING_FAILED)
-    credit = exchange.state.credits[subscription.subscription_id]
-    if quota.barred(credit) is not None or not sells(subscription.plan, unit):
-        return _Event(mscc, ResultCode.END_USER_SERVICE_DENIED)
-    micros = price(subscription.plan, unit, 0, amount) or 0
+    if amount is None:
+        return _Event(mscc, credit, ResultCode.RATING_FAILED, f"no amount of {unit} is asked for")
+    refusal = barred(credit)
+    if refusal is not None:
+        return _Event(mscc, credit, refusal.result_code, refusal.rule)
+    if not sells(plan, unit):
+        return _Event(mscc, credit, ResultCode.END_USER_SERVICE_DENIED, f"the plan has no price for {unit}")
+    micros = price(plan, unit, 0, amount) or 0
     if action is RequestedAction.PRICE_ENQUIRY:
-        return _Event(mscc, ResultCode.SUCCESS, micros=micros)
-    if action is not RequestedAction.REFUND_ACCOUNT and credit.purse is not None and credit.purse.free < amount:
-        return _Event(mscc, ResultCode.CREDIT_LIMIT_REACHED)
+        return _Event(mscc, credit, ResultCode.SUCCESS, "price of the plan", micros=micros)
+    purse = credit.purse if unit == "octets" else None
+    if action is not RequestedAction.REFUND_ACCOUNT and purse is not None and purse.free < amount:
+        return _Event(mscc, credit, ResultCode.CREDIT_LIMIT_REACHED, "more than is left and not reserved")
     if action is RequestedAction.CHECK_BALANCE:
-        return _Event(mscc, ResultCode.SUCCESS)
-    report = _move(exchange, mscc, credit, -amount if action is RequestedAction.REFUND_ACCOUNT else amount)
-    exchange.out.edrs.append(usage.record(exchange, report, mscc, None, ResultCode.SUCCESS))
-    exchange.state.watch_started(credit)
-    return _Event(mscc, ResultCode.SUCCESS, granted=amount)
+        return _Event(mscc, credit, ResultCode.SUCCESS, "enough is left")
+    refund = action is RequestedAction.REFUND_ACCOUNT
+    report = _move(exchange, mscc, credit, -amount if refund else amount)
+    exchange.out.edrs.append(record(exchange, report, mscc, None, ResultCode.SUCCESS))
+    return _Event(mscc, credit, ResultCode.SUCCESS, "credited" if refund else "debited", granted=amount)
+
+
+def _decision(event: _Event) -> Decision:
+    subscription = event.credit.subscription if event.credit is not None else None
+    return Decision(
+        event.mscc.rating_group,
+        subscription.split.id if subscription is not None else None,
+        subscription.plan.id if subscription is not None else None,
+        None,
+        event.code,
+        event.rule,
+    )
 
 
 def _amount(requested: RequestedServiceUnit | None, unit: Unit) -> int | None:
@@ -117,8 +143,9 @@ def _amount(requested: RequestedServiceUnit | None, unit: Unit) -> int | None:
 
 def _move(exchange: Exchange, mscc: MultipleServicesCreditControl, credit: Credit, amount: int) -> Report:
     """Debit `amount` units, or credit them where it is negative."""
-    record_id = usage.next_record_id(exchange, mscc)
-    purse, out, now = credit.purse, exchange.out, exchange.now
+    session, out, now = exchange.session, exchange.out, exchange.now
+    record_id = usage.next_record_id(exchange, usage.name_of(exchange, mscc))
+    terms, purse = credit.subscription.terms, credit.purse if session.unit == "octets" else None
     before = purse.balance if purse is not None else None
     settlement = NOTHING
     if purse is not None and amount > 0:
@@ -126,12 +153,16 @@ def _move(exchange: Exchange, mscc: MultipleServicesCreditControl, credit: Credi
     elif purse is not None:
         refund = Bundle(id="refund", volume=-amount, valid=REFUND_VALID_SECONDS)
         purse.credit(refund, now, record_id, 0, out.transfers)
-    usage.note_balance(credit)
-    credit.used += amount
-    micros = price(credit.subscription.plan, exchange.session.unit, 0, amount)
+    exchange.state.moved(credit)
+    credit.in_use = True
+    if amount < 0:
+        replenished(exchange.state, credit, now, out)
+    micros = price(terms.plan, session.unit, 0, amount)
     after = purse.balance if purse is not None else None
-    at = exchange.event_time
-    return Report(record_id, credit, 0, 0, amount, settlement, False, at, at, before, after, micros, None)
+    at, conditions = exchange.event_time, session.conditions
+    return Report(
+        record_id, credit, terms, conditions, 0, 0, amount, settlement, False, at, at, before, after, micros, None
+    )  # fmt: skip
 
 
 def _units(unit: Unit, amount: int | None) -> GrantedServiceUnit | None:

@@ -8,7 +8,7 @@ that opens a session on an empty allowance is sent to the top-up page at once.
 from __future__ import annotations
 
 from ocs.catalogue.plans import Plan, PrepaidIndividual, redirect_address
-from ocs.charging.state import Service
+from ocs.charging.state import Credit, Service
 from ocs.charging.usage import Exchange
 from ocs.gy.messages import (
     FinalUnitAction,
@@ -46,9 +46,9 @@ def indication(plan: Plan, peer: Peer) -> FinalUnitIndication | None:
     return FinalUnitIndication(final_unit_action=FinalUnitAction.TERMINATE)
 
 
-def graceful(service: Service, peer: Peer) -> FinalUnitIndication | None:
+def graceful(credit: Credit, peer: Peer) -> FinalUnitIndication | None:
     """The indication of a service that may stay open without units; None where its end is an end."""
-    found = indication(service.credit.subscription.plan, peer)
+    found = indication(credit.subscription.terms.plan, peer)
     return None if found is None or found.final_unit_action is FinalUnitAction.TERMINATE else found
 
 
@@ -56,22 +56,29 @@ def graceful_answer(
     exchange: Exchange, service: Service, mscc: MultipleServicesCreditControl
 ) -> MultipleServicesCreditControl | None:
     """Units were asked for and none are left: the indication without units, while its time lasts (RFC 8506 5.6.2)."""
-    found = graceful(service, exchange.session.peer)
+    found = graceful(service.credit, exchange.session.peer)
     if found is None:
         return None
     if service.graceful_until is None:
-        service.graceful_until = exchange.now + service.credit.subscription.plan.quota.validity * SECOND
+        service.graceful_until = exchange.now + service.credit.subscription.terms.plan.quota.validity * SECOND
     return _answer(exchange, service, mscc, found)
 
 
 def after_final_units(
     exchange: Exchange, service: Service, mscc: MultipleServicesCreditControl
 ) -> MultipleServicesCreditControl | None:
-    """The report that follows the final units: no units, and a Validity-Time to come back after (RFC 8506 5.6.2)."""
-    if graceful(service, exchange.session.peer) is None:
+    """The report that follows the final units: no units, and a Validity-Time to come back after (RFC 8506 5.6.2).
+
+    A service that ends with them waits as well, as long as its session goes on: with new credit it is asked to return.
+    """
+    credit, peer = service.credit, exchange.session.peer
+    plan = credit.subscription.terms.plan
+    if indication(plan, peer) is None:
         return None
-    service.credit.waiting[service] = None
-    service.graceful_until = exchange.now + service.credit.subscription.plan.quota.validity * SECOND
+    credit.waiting[service] = None
+    if graceful(credit, peer) is None:
+        return None
+    service.graceful_until = exchange.now + plan.quota.validity * SECOND
     return _answer(exchange, service, mscc, None)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ocs.catalogue.profiles import normal_apn
-from ocs.charging.commands import Outcome
+from ocs.charging.commands import Precedence
 from ocs.charging.state import State
 from ocs.gy.failed import failed_avp
-from ocs.gy.messages import Ccr, FailedAvp, PsInformation, ResultCode, SubscriptionIdType
+from ocs.gy.messages import Ccr, CcRequestType, FailedAvp, PsInformation, ResultCode, SubscriptionIdType
 from ocs.inventory.subscribers import Route, Status, Subscriber
 from ocs.rating.tariff import Unit
 
@@ -37,13 +37,13 @@ class Unidentified(NamedTuple):
     failed: tuple[FailedAvp, ...] = ()
 
 
-def identify(state: State, ccr: Ccr, out: Outcome) -> Identified | Unidentified:
-    """The subscriber and route of a CCR that opens a session or is an event."""
+def identify(state: State, ccr: Ccr, alarms: list[str]) -> Identified | Unidentified:
+    """The subscriber and route of a CCR that opens a session or is an event. Adds to `alarms` what looks wrong."""
     unit = unit_of(ccr.service_context_id)
     if unit is None:
         failed = failed_avp("Service-Context-Id", ccr.service_context_id)
         return Unidentified(ResultCode.RATING_FAILED, "no such service context", (failed,))
-    subscriber = _subscriber(state, ccr, out)
+    subscriber = _subscriber(state, ccr, alarms)
     if subscriber is None:
         return Unidentified(ResultCode.USER_UNKNOWN, "no such subscriber")
     if subscriber.status is not Status.ACTIVE:
@@ -64,6 +64,18 @@ def identify(state: State, ccr: Ccr, out: Outcome) -> Identified | Unidentified:
     return Identified(subscriber, apn, route, unit)
 
 
+def precedence(state: State, ccr: Ccr) -> Precedence:
+    """How soon a request may be refused for want of time: new sessions first, consumers before enterprises."""
+    if ccr.cc_request_type is CcRequestType.TERMINATION:
+        return Precedence.ALWAYS
+    if ccr.cc_request_type is CcRequestType.UPDATE or ccr.session_id in state.sessions:
+        return Precedence.OPEN_SESSION
+    found = identify(state, ccr, [])
+    if isinstance(found, Unidentified) or found.route.any_consumer:
+        return Precedence.CONSUMER
+    return Precedence.ENTERPRISE
+
+
 def unit_of(service_context_id: str) -> Unit | None:
     """What a service context counts; None for one that is not charged here."""
     for suffix, unit in _CONTEXTS:
@@ -77,7 +89,7 @@ def ps_information(ccr: Ccr) -> PsInformation | None:
     return ccr.service_information.ps_information if ccr.service_information is not None else None
 
 
-def _subscriber(state: State, ccr: Ccr, out: Outcome) -> Subscriber | None:
+def _subscriber(state: State, ccr: Ccr, alarms: list[str]) -> Subscriber | None:
     """The IMSI decides; the E.164 number serves only where no IMSI is sent. MPC identifiers are unknown here."""
     imsi = msisdn = None
     for identity in ccr.subscription_id:
@@ -90,5 +102,5 @@ def _subscriber(state: State, ccr: Ccr, out: Outcome) -> Subscriber | None:
         return by_msisdn
     subscriber = state.inventory.by_imsi.get(imsi)
     if subscriber is not None and by_msisdn is not None and by_msisdn is not subscriber:
-        out.alarms.append(f"{ccr.session_id}: IMSI {imsi} and MSISDN {msisdn} are two SIMs; the IMSI is charged")
+        alarms.append(f"{ccr.session_id}: IMSI {imsi} and MSISDN {msisdn} are two SIMs; the IMSI is charged")
     return subscriber

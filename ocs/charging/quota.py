@@ -6,15 +6,13 @@ others wait for the same credit. Postpaid grants are refused only above a per-SI
 
 from __future__ import annotations
 
-import zlib
-
-import msgspec
-
-from ocs.catalogue.plans import PostpaidIndividual, PrepaidIndividual
+from ocs.balances.purse import Part
+from ocs.catalogue.plans import Plan, PostpaidIndividual
 from ocs.charging.final_units import graceful_answer, indication
 from ocs.charging.reauthorisation import reauthorise
-from ocs.charging.state import Credit, Due, Grant, Service
-from ocs.charging.usage import Exchange, reservation_name
+from ocs.charging.standing import Refusal, barred, exhausted
+from ocs.charging.state import TX, Due, Grant, Service, jitter
+from ocs.charging.usage import Exchange
 from ocs.gy.messages import (
     GrantedServiceUnit,
     MultipleServicesCreditControl,
@@ -23,11 +21,8 @@ from ocs.gy.messages import (
     Trigger,
 )
 from ocs.inventory.subscribers import Status
-from ocs.rating.tariff import sells
+from ocs.rating.tariff import Unit, sells
 from ocs.units import SECOND
-
-BOUNDARY_JITTER_SECONDS = 60
-"""Sessions that have to report at a cycle's end do so spread over this many seconds after it."""
 
 # TS 32.299 7.2.236.
 _TRIGGER_TYPES = {
@@ -39,25 +34,22 @@ _TRIGGER_TYPES = {
 }
 
 
-class Refusal(msgspec.Struct, eq=False):
-    """No units: the Result-Code, the rule behind it, and whether it ends the whole session."""
-
-    result_code: ResultCode
-    rule: str
-    ends_session: bool = False
-
-
 def authorise(
-    exchange: Exchange, service: Service, mscc: MultipleServicesCreditControl, requested: RequestedServiceUnit
+    exchange: Exchange,
+    service: Service,
+    mscc: MultipleServicesCreditControl,
+    requested: RequestedServiceUnit,
+    name: str,
 ) -> MultipleServicesCreditControl | Refusal:
-    """Grant what `mscc` asks for, or say why not."""
+    """Grant what `mscc` asks for, or say why not. `name`: of the reservation."""
     credit = service.credit
     if credit.waiting:
         credit.waiting.pop(service, None)
+    unit = service.session.unit
     refusal = barred(credit)
-    if refusal is None and not sells(credit.subscription.plan, service.unit):
-        refusal = Refusal(ResultCode.END_USER_SERVICE_DENIED, f"the plan has no price for {service.unit}")
-    if refusal is None and credit.purse is not None and credit.purse.free == 0:
+    if refusal is None and not sells(credit.subscription.terms.plan, unit):
+        refusal = Refusal(ResultCode.END_USER_SERVICE_DENIED, f"the plan has no price for {unit}")
+    if refusal is None and unit == "octets" and credit.purse is not None and credit.purse.free == 0:
         decided = _without_credit(exchange, service, mscc)
         if not isinstance(decided, Refusal):
             return decided
@@ -67,34 +59,7 @@ def authorise(
         return refusal
     service.refused = None
     service.graceful_until = None
-    grant = _grant(exchange, service, mscc, requested)
-    service.grant = grant
-    return _answer(exchange, service, mscc, grant)
-
-
-def barred(credit: Credit) -> Refusal | None:
-    """Whether life cycle alone forbids service: SIM or virtual SIM suspended or terminated."""
-    subscription = credit.subscription
-    if subscription.sim.status is not Status.ACTIVE:
-        return Refusal(ResultCode.END_USER_SERVICE_DENIED, f"the SIM is {subscription.sim.status.value}")
-    if subscription.status is Status.SUSPENDED or subscription.status is Status.TERMINATED:
-        return Refusal(ResultCode.END_USER_SERVICE_DENIED, f"the split is {subscription.status.value}")
-    return None
-
-
-def exhausted(exchange: Exchange, credit: Credit) -> Refusal:
-    """Nothing remains and nothing is reserved: 4012, at command level where the plan ends the session with it.
-
-    Only where nobody else can pay on the APN: another payer's rating groups must not notice.
-    """
-    plan, route = credit.subscription.plan, exchange.session.route
-    ends_session = (
-        isinstance(plan, PrepaidIndividual)
-        and plan.on_exhaustion == "end_session"
-        and route is not None
-        and route.sole is credit.subscription
-    )
-    return Refusal(ResultCode.CREDIT_LIMIT_REACHED, "allowance exhausted: nothing remains or is reserved", ends_session)
+    return _grant(exchange, service, mscc, requested, name)
 
 
 def _without_credit(
@@ -104,29 +69,26 @@ def _without_credit(
     credit = service.credit
     credit.waiting[service] = None
     if credit.subscription.status is Status.EXHAUSTED:
-        return graceful_answer(exchange, service, mscc) or exhausted(exchange, credit)
+        return graceful_answer(exchange, service, mscc) or exhausted(credit, exchange.session)
     for holder in credit.services:
         if holder is not service and holder.grant is not None and not holder.grant.ended:
             reauthorise(exchange.state, holder, exchange.now, exchange.out)
     return Refusal(ResultCode.CREDIT_LIMIT_REACHED, "all credit is reserved by other services: holders re-authorised")
 
 
-def _wish(requested: RequestedServiceUnit, service: Service) -> int | None:
+def _wish(requested: RequestedServiceUnit, unit: Unit) -> int | None:
     """Units that the client asks for; None leaves the choice to us (TS 32.299 6.5.2)."""
-    if service.unit == "seconds":
-        return requested.cc_time or None
-    if service.unit == "units":
-        return requested.cc_service_specific_units or None
-    if requested.cc_total_octets is not None:
-        return requested.cc_total_octets or None
-    return ((requested.cc_input_octets or 0) + (requested.cc_output_octets or 0)) or None
+    if unit == "octets":
+        if requested.cc_total_octets is not None:
+            return requested.cc_total_octets or None
+        return ((requested.cc_input_octets or 0) + (requested.cc_output_octets or 0)) or None
+    return (requested.cc_time if unit == "seconds" else requested.cc_service_specific_units) or None
 
 
-def _slice(service: Service, wish: int | None) -> int:
-    plan = service.credit.subscription.plan
-    if service.unit == "octets":
+def _slice(plan: Plan, unit: Unit, wish: int | None) -> int:
+    if unit == "octets":
         most = plan.quota.slice
-    elif service.unit == "units":
+    elif unit == "units":
         return wish or 1
     else:
         assert isinstance(plan, PostpaidIndividual)
@@ -136,23 +98,33 @@ def _slice(service: Service, wish: int | None) -> int:
 
 
 def _grant(
-    exchange: Exchange, service: Service, mscc: MultipleServicesCreditControl, requested: RequestedServiceUnit
-) -> Grant:
-    credit, now = service.credit, exchange.now
-    quota, purse = credit.subscription.plan.quota, credit.purse
-    amount = _slice(service, _wish(requested, service))
-    number = exchange.ccr.cc_request_number
-    reservation_id = reservation_name(exchange, mscc)
-    valid_until, switches_at = _until(exchange, service, now + quota.validity * SECOND)
+    exchange: Exchange,
+    service: Service,
+    mscc: MultipleServicesCreditControl,
+    requested: RequestedServiceUnit,
+    name: str,
+) -> MultipleServicesCreditControl:
+    """Reserve a slice of the service's credit, and say so."""
+    state, session, now, credit = exchange.state, exchange.session, exchange.now, service.credit
+    terms, unit = credit.subscription.terms, session.unit
+    quota = terms.plan.quota
+    purse = credit.purse if unit == "octets" else None
+    amount = _slice(terms.plan, unit, _wish(requested, unit))
+    valid_until, switches_at = now + quota.validity * SECOND, None
+    cycle_end = state.cycle_at(now).end
+    if valid_until > cycle_end:
+        valid_until, switches_at = _over_cycle_end(exchange, cycle_end, valid_until)
+    if exchange.serial:
+        name = f"{name}~{exchange.serial}"
+    parts: list[Part] = []
     final = False
-    parts = []
     if purse is not None:
         free = purse.free
         if credit.waiting:
             amount = min(amount, max(quota.least_slice, free // (1 + len(credit.waiting))))
         amount = min(amount, free)
-        parts = purse.reserve(amount, reservation_id, now, exchange.out.transfers)
-        exchange.state.watch_started(credit)
+        parts = purse.reserve(amount, name, now, exchange.out.transfers)
+        state.moved(credit)
         for part in parts:
             ends_at = part.bucket.ends_at
             if ends_at is not None and ends_at < valid_until:
@@ -161,41 +133,45 @@ def _grant(
     # Validity never passes the bucket's end; but a Validity-Time has whole seconds and at least one.
     validity_seconds = max(1, (valid_until - now) // SECOND)
     ends_at = now + (validity_seconds + quota.grace) * SECOND
-    grant = Grant(reservation_id, credit, amount, now, ends_at, validity_seconds, number, parts, final, switches_at)
-    exchange.state.schedule(ends_at, Due.RESERVATION_END, (service, grant))
-    return grant
+    credit.in_use = True
+    service.grant = grant = Grant(
+        name, credit, terms, session.conditions, purse, parts, amount, now, ends_at,
+        exchange.ccr.cc_request_number, final, switches_at,
+    )  # fmt: skip
+    state.watch(session, ends_at)
+    if valid_until > cycle_end and switches_at is None:
+        state.schedule(cycle_end + jitter(session.session_id) + TX, Due.REPORT_MISSING, (service, grant))
+    return _answer(exchange, mscc, grant, validity_seconds)
 
 
-def _until(exchange: Exchange, service: Service, valid_until: int) -> tuple[int, int | None]:
-    """Until when a grant may run, and the tariff switch within that time which the client is told of.
+def _over_cycle_end(exchange: Exchange, cycle_end: int, valid_until: int) -> tuple[int, int | None]:
+    """Until when a grant may run that would outrun the billing cycle, and the tariff switch that the client is told.
 
     The end of a billing cycle is a switch. A client that splits its report there is told; any other reports just after
-    it, not all clients at once (RFC 8506 5.1.1). Continuous time-based service gets no Tariff-Time-Change.
+    it, not all clients at once (RFC 8506 5.1.1), and is sent a RAR if it does not. Continuous time-based service gets
+    no Tariff-Time-Change.
     """
-    cycle = exchange.state.cycle_at(exchange.now)
-    if valid_until <= cycle.end:
-        return valid_until, None
-    if exchange.session.peer.tariff_time_change and service.unit == "octets":
-        return min(valid_until, exchange.state.cycle_after(cycle).end), cycle.end
-    jitter = zlib.crc32(exchange.session.session_id.encode()) % BOUNDARY_JITTER_SECONDS
-    return min(valid_until, cycle.end + jitter * SECOND), None
+    state, session = exchange.state, exchange.session
+    if session.peer.tariff_time_change and session.unit == "octets":
+        return min(valid_until, state.cycle_after(state.cycle_at(exchange.now)).end), cycle_end
+    return min(valid_until, cycle_end + jitter(session.session_id)), None
 
 
 def _answer(
-    exchange: Exchange, service: Service, mscc: MultipleServicesCreditControl, grant: Grant
+    exchange: Exchange, mscc: MultipleServicesCreditControl, grant: Grant, validity_seconds: int
 ) -> MultipleServicesCreditControl:
-    plan = grant.credit.subscription.plan
-    quota, unit, amount = plan.quota, service.unit, grant.amount
+    plan, unit, amount, peer = grant.terms.plan, exchange.session.unit, grant.amount, exchange.session.peer
+    quota = plan.quota
     answer = MultipleServicesCreditControl(
         service_identifier=mscc.service_identifier,
         rating_group=mscc.rating_group,
-        validity_time=grant.validity_seconds,
+        validity_time=validity_seconds,
         result_code=ResultCode.SUCCESS,
         quota_holding_time=quota.holding_time,
     )
     if grant.final:
-        answer.final_unit_indication = indication(plan, exchange.session.peer)
-    thresholds = exchange.session.peer.thresholds and answer.final_unit_indication is None
+        answer.final_unit_indication = indication(plan, peer)
+    thresholds = peer.thresholds and answer.final_unit_indication is None
     if unit == "octets":
         change = grant.switches_at // SECOND if grant.switches_at is not None else None
         answer.granted_service_unit = GrantedServiceUnit(cc_total_octets=amount, tariff_time_change=change)

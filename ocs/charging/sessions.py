@@ -5,24 +5,21 @@ from __future__ import annotations
 from ocs.charging.commands import Outcome
 from ocs.charging.identification import Identified, ps_information, unit_of
 from ocs.charging.reauthorisation import reauthorise_waiting
-from ocs.charging.state import IDLE_LIMIT, TOMBSTONE_LIFE, Due, Service, Session, State
-from ocs.charging.usage import note_balance
-from ocs.gy.messages import Ccr, CcRequestType
+from ocs.charging.state import TOMBSTONE_LIFE, Conditions, Service, Session, State
+from ocs.gy.messages import Ccr, CcRequestType, PsInformation
 from ocs.inventory.provisioning import Peer
+from ocs.inventory.subscribers import Subscriber
+from ocs.rating.tariff import Unit
 
 _ORDINARY = Peer(origin_host="*")
 
 
-def open_session(state: State, ccr: Ccr, found: Identified, now: int, out: Outcome) -> Session:
-    """A new session, or the short-lived one of an event.
+def open_session(state: State, ccr: Ccr, found: Identified, earlier: Session | None, now: int, out: Outcome) -> Session:
+    """A new session, or the short-lived one of an event. `earlier`: of the same id, whose answers it takes over.
 
     An older session on the same bearer is a ghost whose end got lost, and gives its reservations back.
     """
-    peer = _peer(state, ccr)
-    session = Session(
-        ccr.session_id, ccr.origin_host, ccr.origin_realm, found.subscriber, found.route, found.apn, found.unit,
-        peer, now, now,
-    )  # fmt: skip
+    session = _session(state, ccr, found.subscriber, found.apn, found.unit, earlier, now)
     if ccr.cc_request_type is CcRequestType.EVENT:
         session.unknown_to_updates = True
         session.closed_at = now
@@ -34,21 +31,70 @@ def open_session(state: State, ccr: Ccr, found: Identified, now: int, out: Outco
             close(state, ghost, now, out)
         state.bearers[session.bearer] = session
     state.sessions[session.session_id] = session
-    state.schedule(now + IDLE_LIMIT, Due.SESSION_IDLE, session)
     return session
 
 
 def stray(state: State, ccr: Ccr, now: int) -> Session:
     """A report for a session never opened here: remembered, so that its repeat is known."""
-    unit, peer = unit_of(ccr.service_context_id) or "octets", _peer(state, ccr)
-    session = Session(ccr.session_id, ccr.origin_host, ccr.origin_realm, None, None, "", unit, peer, now, now)
+    session = _session(state, ccr, None, "", unit_of(ccr.service_context_id) or "octets", None, now)
     session.closed_at = now
     keep_tombstone(state, session, now)
     return session
 
 
-def _peer(state: State, ccr: Ccr) -> Peer:
-    return state.inventory.peers.get(ccr.origin_host, _ORDINARY)
+def _session(
+    state: State,
+    ccr: Ccr,
+    subscriber: Subscriber | None,
+    apn: str,
+    unit: Unit,
+    earlier: Session | None,
+    now: int,
+) -> Session:
+    peer = state.inventory.peers.get(ccr.origin_host, _ORDINARY)
+    information = ps_information(ccr)
+    conditions = Conditions(*_serving(information), *_bearer_marks(information), _imei(ccr))
+    session = Session(
+        ccr.session_id, ccr.origin_host, ccr.origin_realm, subscriber, apn, unit, peer, conditions, now, now
+    )
+    if earlier is not None:
+        session.answered, session.forgotten, session.highest = earlier.answered, earlier.forgotten, earlier.highest
+    return session
+
+
+def note_conditions(session: Session, ccr: Ccr) -> None:
+    """Take over what the request says of serving network and RAT: the next grant is given under it."""
+    information = ps_information(ccr)
+    if information is not None:
+        plmn, rat_type = _serving(information)
+        known = session.conditions
+        if plmn != known.serving_plmn or rat_type != known.rat_type:
+            session.conditions = known._replace(serving_plmn=plmn, rat_type=rat_type)
+
+
+def _serving(information: PsInformation | None) -> tuple[str | None, int | None]:
+    if information is None:
+        return None, None
+    return information.sgsn_mcc_mnc, information.rat_type[0] if information.rat_type else None
+
+
+def _bearer_marks(information: PsInformation | None) -> tuple[int | None, str | None]:
+    if information is None:
+        return None, None
+    return information.charging_id, information.ggsn_address[0] if information.ggsn_address else None
+
+
+def _imei(ccr: Ccr) -> str | None:
+    """The equipment's identity as text; gateways send ASCII digits or BCD, in either of two places (RFC 8506 8.49)."""
+    equipment, information = ccr.user_equipment_info, ps_information(ccr)
+    if equipment is None and information is not None:
+        equipment = information.user_equipment_info
+    if equipment is None:
+        return None
+    value = equipment.user_equipment_info_value
+    if value.isdigit():
+        return value.decode("ascii")
+    return "".join(f"{octet & 15:x}{octet >> 4:x}" for octet in value).rstrip("f")
 
 
 def _bearer(ccr: Ccr, found: Identified) -> tuple[object, ...] | None:
@@ -69,29 +115,33 @@ def note_origin_state(state: State, origin_host: str, origin_state_id: int, now:
     if known is not None and origin_state_id > known:
         for session in [s for s in state.sessions.values() if s.origin_host == origin_host and s.closed_at is None]:
             close(state, session, now, out)
-            for service in session.services.values():
-                reauthorise_waiting(state, service.credit, now, out)
     if known is None or origin_state_id > known:
         state.origin_states[origin_host] = origin_state_id
 
 
-def release(service: Service, now: int, cause: str, out: Outcome) -> None:
+def release(state: State, service: Service, now: int, cause: str, out: Outcome) -> None:
     """Give the reservation of a service back unused."""
     grant = service.grant
     if grant is None or grant.ended:
         return
     grant.ended = True
-    if grant.credit.purse is not None and grant.parts:
-        grant.credit.purse.settle(grant.parts, 0, now, cause, out.transfers)
+    if grant.purse is not None:
+        grant.purse.settle(grant.parts, 0, now, cause, out.transfers)
         grant.parts = []
-        note_balance(grant.credit)
+        state.moved(grant.credit)
 
 
 def close(state: State, session: Session, now: int, out: Outcome, keep: bool = True) -> None:
-    """End a session: every reservation is released. It is kept as a tombstone, unless it was never really open."""
+    """End a session: every reservation is released, to the good of those who wait for it.
+
+    It is kept as a tombstone, unless it was never really open.
+    """
     session.closed_at = now
+    credits = dict.fromkeys(service.credit for service in session.services.values())
     for service in session.services.values():
-        release(service, now, f"{session.session_id}/closed", out)
+        if service.grant is not None:
+            credits[service.grant.credit] = None
+        release(state, service, now, f"{session.session_id}/closed", out)
         service.credit.services.pop(service, None)
         service.credit.waiting.pop(service, None)
     if session.bearer is not None and state.bearers.get(session.bearer) is session:
@@ -100,9 +150,11 @@ def close(state: State, session: Session, now: int, out: Outcome, keep: bool = T
         keep_tombstone(state, session, now)
     else:
         del state.sessions[session.session_id]
+    for credit in credits:
+        reauthorise_waiting(state, credit, now, out)
 
 
 def keep_tombstone(state: State, session: Session, now: int) -> None:
     """Remember a closed session until its time is over."""
     state.sessions[session.session_id] = session
-    state.schedule(now + TOMBSTONE_LIFE, Due.TOMBSTONE_END, session)
+    state.watch(session, now + TOMBSTONE_LIFE)

@@ -1,0 +1,44 @@
+"""Whether a subscription may be served at all, before any question of units."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ocs.catalogue.plans import PrepaidIndividual
+from ocs.charging.state import Credit, Session
+from ocs.gy.messages import ResultCode
+from ocs.inventory.subscribers import Status
+
+
+class Refusal(msgspec.Struct, eq=False):
+    """No units: the Result-Code, the rule behind it, and whether it ends the whole session."""
+
+    result_code: ResultCode
+    rule: str
+    ends_session: bool = False
+
+
+def barred(credit: Credit) -> Refusal | None:
+    """Whether life cycle alone forbids service: the SIM or the split is suspended or has ended."""
+    subscription = credit.subscription
+    if subscription.sim.status is not Status.ACTIVE:
+        return Refusal(ResultCode.END_USER_SERVICE_DENIED, f"the SIM is {subscription.sim.status.value}")
+    status = subscription.status
+    if status is not Status.ACTIVE and status is not Status.EXHAUSTED:
+        return Refusal(ResultCode.END_USER_SERVICE_DENIED, f"the split is {status.value}")
+    return None
+
+
+def exhausted(credit: Credit, session: Session) -> Refusal:
+    """Nothing remains and nothing is reserved: 4012, at command level where the plan ends the session with it.
+
+    Only where nobody else can pay on the APN: another payer's rating groups must not notice.
+    """
+    plan, route = credit.subscription.terms.plan, session.route
+    ends_session = (
+        isinstance(plan, PrepaidIndividual)
+        and plan.on_exhaustion == "end_session"
+        and route is not None
+        and route.sole is credit.subscription
+    )
+    return Refusal(ResultCode.CREDIT_LIMIT_REACHED, "allowance exhausted: nothing remains or is reserved", ends_session)
