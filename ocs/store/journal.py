@@ -1,0 +1,70 @@
+"""The journal: every command that was applied, in order. State is its fold (`ocs.store.recovery`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from ocs.charging.commands import Outcome
+from ocs.store.rows import Row
+
+
+class StoreError(Exception):
+    """The store cannot do what it was asked to; says why."""
+
+
+class Journal(Protocol):
+    """Keeps rows. Used by one owner, one call at a time, from any thread."""
+
+    blocking: bool
+    """Whether `append` waits for a disk: the owner then lets it do so in a thread."""
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """Make rows durable, all or none.
+
+        Raises:
+            StoreError: none of them is.
+        """
+
+    def fill(self, outcomes: Sequence[Outcome]) -> None:
+        """Bring the tables behind the journal up to its end: what all rows since the last call did, in order.
+
+        Raises:
+            StoreError: nothing was written; the tables stay behind.
+        """
+
+    def rows(self, after: int = 0) -> Iterator[tuple[int, Row]]:
+        """Rows with their sequence numbers, from the one after `after` (the first is 1)."""
+
+    def filled(self) -> int:
+        """The sequence number that the tables have come to."""
+
+    def close(self) -> None:
+        """Give the store up."""
+
+
+class MemoryJournal:
+    """A journal for simulations: a list."""
+
+    blocking = False
+
+    def __init__(self) -> None:
+        self._rows: list[Row] = []
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """See `Journal`."""
+        self._rows += rows
+
+    def fill(self, outcomes: Sequence[Outcome]) -> None:
+        """There are no tables."""
+
+    def rows(self, after: int = 0) -> Iterator[tuple[int, Row]]:
+        """See `Journal`."""
+        return iter(list(enumerate(self._rows[after:], after + 1)))
+
+    def filled(self) -> int:
+        """See `Journal`."""
+        return len(self._rows)
+
+    def close(self) -> None:
+        """See `Journal`."""

@@ -1,0 +1,28 @@
+"""An engine as it was, folded from its journal; tables that were left behind catch up on the way."""
+
+from __future__ import annotations
+
+from ocs.charging.commands import Outcome
+from ocs.charging.engine import Engine
+from ocs.store.journal import Journal
+from ocs.store.rows import command_of
+
+CHUNK = 2_000
+"""Outcomes written to the tables at once."""
+
+
+def fold(engine: Engine, journal: Journal) -> int:
+    """Apply every row of `journal` to a new `engine`; returns the instant of the last one (0 for an empty journal)."""
+    filled, now = journal.filled(), 0
+    behind: list[Outcome] = []
+    for sequence, row in journal.rows():
+        now = row.now
+        outcome = engine.apply(command_of(row), now)
+        if sequence > filled:
+            behind.append(outcome)
+            if len(behind) == CHUNK:
+                journal.fill(behind)
+                behind = []
+    if behind:
+        journal.fill(behind)
+    return now

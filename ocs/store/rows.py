@@ -1,0 +1,78 @@
+"""Commands as rows of the journal, and back. A CCR is kept as its octets came; the rest as msgspec writes it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from ocs.charging.commands import (
+    ChangePlan,
+    ChangeProfile,
+    Charge,
+    Command,
+    Expire,
+    Provision,
+    PushAnswered,
+    SetStatus,
+    TopUp,
+)
+from ocs.gy.codec import decode, encode
+from ocs.gy.framing import FLAG_PROXIABLE, FLAG_REQUEST, FLAG_RETRANSMITTED, Header
+from ocs.gy.messages import APPLICATION_ID, Ccr
+from ocs.inventory.provisioning import Provisioning
+
+CREDIT_CONTROL: Final = 272
+"""Command code of CCR and CCA (RFC 8506 3)."""
+_KINDS: Final = {kind.__name__: kind for kind in (TopUp, SetStatus, ChangePlan, ChangeProfile, PushAnswered, Expire)}
+
+
+class _Everybody(frozenset[int]):
+    """Every vendor: whether a client's AVPs are tolerated was judged when its message came."""
+
+    def __contains__(self, vendor: object) -> bool:
+        return True
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """One command: when it was applied (microseconds UTC), what it was, and what was answered."""
+
+    now: int
+    kind: str
+    request: bytes
+    answer: bytes
+
+
+def request_octets(command: Command, octets: bytes | None = None) -> bytes:
+    """What a row keeps of a command; `octets`: of the CCR as it came, if it came over the wire."""
+    match command:
+        case Charge():
+            return octets if octets is not None else _written(command)
+        case Provision():
+            content = command.provisioning.model_dump_json()
+            return msgspec.msgpack.encode((command.request_id, content))
+        case _:
+            return msgspec.msgpack.encode(command)
+
+
+def command_of(row: Row) -> Command:
+    """The command of a row.
+
+    Raises:
+        ValueError: not a row that `request_octets` wrote.
+    """
+    if row.kind == Charge.__name__:
+        decoded = decode(row.request, _Everybody())
+        if not isinstance(decoded.message, Ccr):
+            raise ValueError(f"not a CCR: {decoded.failure}")
+        return Charge(decoded.message, decoded.header.retransmitted)
+    if row.kind == Provision.__name__:
+        request_id, content = msgspec.msgpack.decode(row.request, type=tuple[str, str])
+        return Provision(Provisioning.model_validate_json(content), request_id)
+    command: Command = msgspec.msgpack.decode(row.request, type=_KINDS[row.kind])  # type: ignore[assignment]
+    return command
+
+
+def _written(command: Charge) -> bytes:
+    flags = FLAG_REQUEST | FLAG_PROXIABLE | (FLAG_RETRANSMITTED if command.retransmitted else 0)
+    return encode(command.ccr, Header(CREDIT_CONTROL, APPLICATION_ID, flags, 0, 0))

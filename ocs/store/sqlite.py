@@ -1,0 +1,197 @@
+"""The journal in a SQLite file, with the tables behind it. One process owns the file: `<file>.lock` says which.
+
+Opened with any SQL tool it shows `journal` (sequence, instant, kind, request and answer as octets), `edr` and
+`transfer` with the columns of `ocs.records`. Instants are microseconds UTC. WAL with synchronous=FULL: a commit is
+on the disk when it returns.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from ocs.charging.commands import Outcome
+from ocs.records.columns import Kind, columns
+from ocs.records.edr import BucketPart, Edr, Transfer
+from ocs.store.journal import StoreError
+from ocs.store.rows import Row
+
+_SCHEMA_VERSION: Final = 1
+_TEXT: Final = frozenset({Kind.LABEL, Kind.IDENTITY, Kind.PARTS})
+
+
+def _table(record: type[msgspec.Struct], name: str, key: str) -> str:
+    cells = [
+        f"{column.name} {'TEXT' if column.kind in _TEXT else 'INTEGER'}{'' if column.optional else ' NOT NULL'}"
+        f"{' PRIMARY KEY' if column.name == key else ''}"
+        for column in columns(record)
+    ]
+    return f"CREATE TABLE {name} ({', '.join(cells)}) WITHOUT ROWID"
+
+
+_SCHEMA: Final = (
+    "CREATE TABLE journal (sequence INTEGER PRIMARY KEY, now INTEGER NOT NULL, kind TEXT NOT NULL,"
+    " request BLOB NOT NULL, answer BLOB NOT NULL)",
+    "CREATE TABLE position (filled INTEGER NOT NULL)",
+    "INSERT INTO position VALUES (0)",
+    _table(Edr, "edr", "edr_id"),
+    _table(Transfer, "transfer", "transfer_id"),
+    "CREATE INDEX edr_session ON edr (session_id)",
+    "CREATE INDEX transfer_bucket ON transfer (bucket_id)",
+    f"PRAGMA user_version = {_SCHEMA_VERSION}",
+)
+
+
+class SqliteJournal:
+    """The store at `path`, made if it is not there.
+
+    Raises:
+        StoreError: it cannot be opened, is no store of ours, or another process owns it.
+    """
+
+    blocking = True
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = _own(path)
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                self._make()
+            elif version != _SCHEMA_VERSION:
+                raise StoreError(f"{path}: written by another version (schema {version}, here {_SCHEMA_VERSION})")
+            self._last = self._db.execute("SELECT coalesce(max(sequence), 0) FROM journal").fetchone()[0]
+        except sqlite3.Error as error:
+            os.close(self._lock)
+            raise StoreError(f"{path}: {error}") from None
+        except StoreError:
+            os.close(self._lock)
+            raise
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """See `Journal`."""
+        last = self._last
+        numbered = [(last + n, row.now, row.kind, row.request, row.answer) for n, row in enumerate(rows, 1)]
+        self._write("INSERT INTO journal VALUES (?, ?, ?, ?, ?)", numbered)
+        self._last = last + len(rows)
+
+    def fill(self, outcomes: Sequence[Outcome]) -> None:
+        """See `Journal`."""
+        edrs = [_cells(edr) for outcome in outcomes for edr in outcome.edrs]
+        transfers = [msgspec.structs.astuple(line) for outcome in outcomes for line in outcome.transfers]
+        self._write(
+            _INSERT_EDR, edrs, (_INSERT_TRANSFER, transfers), ("UPDATE position SET filled = ?", [(self._last,)])
+        )
+
+    def rows(self, after: int = 0) -> Iterator[tuple[int, Row]]:
+        """See `Journal`."""
+        for sequence, *cells in self._db.execute(
+            "SELECT * FROM journal WHERE sequence > ? ORDER BY sequence", (after,)
+        ):
+            yield sequence, Row(*cells)
+
+    def filled(self) -> int:
+        """See `Journal`."""
+        return int(self._db.execute("SELECT filled FROM position").fetchone()[0])
+
+    def close(self) -> None:
+        """See `Journal`."""
+        self._db.close()
+        os.close(self._lock)
+
+    def _make(self) -> None:
+        if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise StoreError(f"{self._path}: a SQLite file, but no store of splitsim's")
+        with self._db:
+            self._db.execute("BEGIN")
+            for statement in _SCHEMA:
+                self._db.execute(statement)
+
+    def _write(self, statement: str, rows: Sequence[Any], *more: tuple[str, Sequence[Any]]) -> None:
+        """All of it in one transaction, on the disk when this returns."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            for insert, cells in ((statement, rows), *more):
+                self._db.executemany(insert, cells)
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise StoreError(f"{self._path}: {error}") from None
+
+
+def _insert(record: type[msgspec.Struct], table: str) -> str:
+    return f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns(record)))})"
+
+
+_INSERT_EDR: Final = _insert(Edr, "edr")
+_INSERT_TRANSFER: Final = _insert(Transfer, "transfer")
+_PARTS: Final = [column.name for column in columns(Edr)].index("bucket_parts")
+
+
+def _cells(edr: Edr) -> tuple[Any, ...]:
+    cells = list(msgspec.structs.astuple(edr))
+    cells[_PARTS] = ";".join(f"{part.bucket_id}={part.amount}" for part in edr.bucket_parts)
+    return tuple(cells)
+
+
+def read_edrs(path: Path) -> list[Edr]:
+    """Every EDR in the store at `path`, whoever owns it; as of the last time its tables were filled.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    edrs = []
+    for row in _read(path, "SELECT * FROM edr ORDER BY event_time, edr_id"):
+        parts = [part.rpartition("=") for part in row[_PARTS].split(";") if part]
+        cells = list(row)
+        cells[_PARTS] = tuple(BucketPart(bucket_id, int(amount)) for bucket_id, _, amount in parts)
+        edrs.append(Edr(*cells))
+    return edrs
+
+
+def read_transfers(path: Path) -> list[Transfer]:
+    """Every ledger line in the store at `path`, like `read_edrs`."""
+    return [Transfer(*row) for row in _read(path, "SELECT * FROM transfer ORDER BY at, transfer_id")]
+
+
+def read_rows(path: Path) -> list[tuple[int, Row]]:
+    """Every journal row in the store at `path`, whoever owns it, with its sequence number."""
+    return [(sequence, Row(*cells)) for sequence, *cells in _read(path, "SELECT * FROM journal ORDER BY sequence")]
+
+
+def _read(path: Path, query: str) -> list[tuple[Any, ...]]:
+    try:
+        with sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True) as db:
+            rows = db.execute(query).fetchall()
+        db.close()
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: {error}") from None
+    return rows
+
+
+def _own(path: Path) -> int:
+    """The lock on a store, as a file descriptor; given up when it is closed, or when the process ends."""
+    lock = path.with_name(f"{path.name}.lock")
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        owner = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
+        os.close(descriptor)
+        raise StoreError(f"{path}: in use by another process (pid {owner})") from None
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+    return descriptor
