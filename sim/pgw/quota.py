@@ -1,0 +1,451 @@
+"""One rating group of a session: what may pass, what has passed, and when it has to be told (TS 32.299 6.5).
+
+A report is due with a reason; it gives back the quota it was counted against, used or not. It asks for units again,
+except after the holding time and after final units. What passes between a report and its answer counts against the
+units that the answer grants.
+
+Octets counted at an instant have passed up to it: those counted at the very instant of a tariff change belong to the
+time before, those counted when validity ends were valid. So the data path counts first, and ticks afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ocs.gy.messages import (
+    FinalUnitAction,
+    FinalUnitIndication,
+    GrantedServiceUnit,
+    MultipleServicesCreditControl,
+    ReportingReason,
+    RequestedServiceUnit,
+    ResultCode,
+    TariffChangeUsage,
+    Trigger,
+    UsedServiceUnit,
+)
+from ocs.units import SECOND
+from sim.pgw.bearer import Settings
+
+UNLIMITED: Final = 2**62
+"""Octets that may pass where credit control sets no limit."""
+
+_SERVER_CHOOSES: Final = RequestedServiceUnit()
+"""Requested-Service-Unit without content: the OCS chooses how much to grant (RFC 8506 8.18)."""
+_OF_A_UNIT_TYPE: Final = (ReportingReason.QUOTA_EXHAUSTED, ReportingReason.THRESHOLD)
+"""Reasons that belong to one type of units and so stand inside Used-Service-Unit (TS 32.299 7.2.175)."""
+_GOES_ON: Final = (
+    ReportingReason.THRESHOLD,
+    ReportingReason.FORCED_REAUTHORISATION,
+    ReportingReason.RATING_CONDITION_CHANGE,
+)
+"""Reports that leave the rest of the quota in use until their answer comes."""
+
+_Counters = tuple[int, int, int, int, bool]
+"""Octets up and down, octets up and down before the tariff change, and whether there was one."""
+
+
+class RatingGroup:
+    """The quota of one rating group. Octets are whole numbers, instants microseconds UTC."""
+
+    __slots__ = (
+        "_asked",
+        "_changed",
+        "_down",
+        "_early_down",
+        "_early_up",
+        "_expires_at",
+        "_holding",
+        "_holds",
+        "_last_use_at",
+        "_limit",
+        "_mark",
+        "_retry_at",
+        "_sent",
+        "_switch_at",
+        "_threshold",
+        "_trigger",
+        "_triggers",
+        "_up",
+        "asks",
+        "final",
+        "in_flight",
+        "known",
+        "number",
+        "reason",
+        "refusal",
+        "reported",
+        "uncontrolled",
+        "used",
+    )
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.used = 0
+        """Octets that have passed and are in no report yet."""
+        self.reported = 0
+        """Octets that the OCS has got."""
+        self.asks = False
+        """Units are wanted: the next request asks for them."""
+        self.reason: ReportingReason | None = None
+        """Why a report is due, if one is."""
+        self.known = False
+        """A request has spoken of it."""
+        self.in_flight = False
+        """A request that speaks of it waits for its answer."""
+        self.refusal: int | None = None
+        """The Result-Code that stands against it; CREDIT_LIMIT_REACHED too once final units are used."""
+        self.final: FinalUnitIndication | None = None
+        """What comes after the units it holds; in force when `refusal` stands as well (RFC 8506 5.6)."""
+        self.uncontrolled = False
+        """CREDIT_CONTROL_NOT_APPLICABLE: its octets pass, and nobody wants to know of them."""
+        self._limit = 0
+        """Octets that may pass in all since the last report."""
+        self._mark = 0
+        """The use at which something is due next: a threshold, or the limit."""
+        self._up = self._down = self._early_up = self._early_down = 0
+        self._changed = False
+        self._sent: _Counters | None = None
+        self._asked = False
+        self._holds = False
+        """The OCS has units reserved for it."""
+        self._threshold = 0
+        self._expires_at: int | None = None
+        """The end of Validity-Time, be it a grant's or a refusal's."""
+        self._retry_at: int | None = None
+        """When new demand may make it ask again in spite of the refusal; None: it may not."""
+        self._holding = 0
+        self._last_use_at = 0
+        self._switch_at: int | None = None
+        self._triggers: tuple[int, ...] = ()
+        self._trigger: int | None = None
+
+    # --- the data path ------------------------------------------------------------------------------------------------
+
+    def passable(self) -> int:
+        """Octets that may pass before the session has something to do."""
+        left = self._mark - self.used
+        return left if left > 0 else 0
+
+    def count(self, up: int, down: int, now: int) -> None:
+        """Octets have passed. ValueError where there was no quota for them."""
+        used = self.used + up + down
+        if used > self._mark:
+            raise ValueError(f"rating group {self.number}: {up + down} octets passed, {self.passable()} had quota")
+        if self._switch_at is not None and now > self._switch_at:
+            self._change_tariff()
+        self.used = used
+        self._up += up
+        self._down += down
+        self._last_use_at = now
+        if used == self._mark:
+            self._reached()
+
+    def demand(self, now: int) -> None:
+        """Traffic waits."""
+        if self._mark > self.used or (self.in_flight and self._asked):
+            return
+        if self.refusal is not None:
+            if self._retry_at is None or now < self._retry_at:
+                return
+            self.refusal = self.final = None
+        self.asks = True
+
+    def open_up(self) -> None:
+        """Everything passes, as long as nothing stands against it (failure under CONTINUE)."""
+        if self.refusal is None:
+            self._mark = UNLIMITED
+
+    def limit_again(self) -> None:
+        """Quota counts again."""
+        if self._mark == UNLIMITED and not self.uncontrolled:
+            self._set_mark()
+
+    def stop(self) -> None:
+        """Nothing passes any more, and nothing is due any more."""
+        self._limit = self._mark = self.used
+        self._expires_at = self._switch_at = self._retry_at = self.reason = None
+        self._holds = self.asks = False
+
+    # --- time, and the OCS's and the network's wishes -----------------------------------------------------------------
+
+    def next_deadline(self) -> int | None:
+        """When something will be due by itself."""
+        if self.in_flight:
+            return None
+        first = self._expires_at
+        if self._switch_at is not None and (first is None or self._switch_at < first):
+            first = self._switch_at
+        if self._holding and self._holds and self.reason is None:
+            idle_at = self._last_use_at + self._holding
+            if first is None or idle_at < first:
+                first = idle_at
+        return first
+
+    def tick(self, now: int) -> None:
+        """Time has passed."""
+        if self.in_flight:
+            return
+        if self._switch_at is not None and now >= self._switch_at:
+            self._change_tariff()
+        if self._expires_at is not None and now >= self._expires_at:
+            self._expire()
+        elif self._holding and self._holds and self.reason is None and now >= self._last_use_at + self._holding:
+            self.reason = ReportingReason.QHT
+
+    def reauthorise(self) -> None:
+        """The OCS wants a report, and to be asked again (RFC 8506 5.5)."""
+        if self.reason is None or not self.asks:
+            self.reason = ReportingReason.FORCED_REAUTHORISATION
+        self.asks = True
+        self.refusal = None
+
+    def rerate(self, trigger: int) -> None:
+        """A condition of the bearer has changed; reported where the OCS has armed that trigger (TS 32.299 7.2.236)."""
+        if trigger in self._triggers and self._holds and self.reason is None:
+            self.reason = ReportingReason.RATING_CONDITION_CHANGE
+            self.asks = True
+            self._trigger = trigger
+
+    @property
+    def ongoing(self) -> bool:
+        """It holds units, waits for some, or was refused some: a re-authorisation of the session concerns it."""
+        return self._holds or self.asks or self.refusal is not None
+
+    @property
+    def over(self) -> bool:
+        """Refused, or at the end of its final units: by itself it will not ask again soon."""
+        return self.refusal is not None and (
+            self.final is None or self.final.final_unit_action is FinalUnitAction.TERMINATE
+        )
+
+    @property
+    def graceful(self) -> bool:
+        """Redirected or restricted."""
+        return self.refusal is not None and not self.over
+
+    # --- requests and their answers -----------------------------------------------------------------------------------
+
+    def request(self, now: int) -> MultipleServicesCreditControl:
+        """Its part of a CCR-I or CCR-U: the use so far if there was quota for it, and the wish for units."""
+        reason = self.reason
+        used: tuple[UsedServiceUnit, ...] = ()
+        rest = self._limit - self.used if reason in _GOES_ON else 0
+        if self._holds or self.used or reason is ReportingReason.FINAL:
+            used = self._take_use(reason, now)
+        mscc = MultipleServicesCreditControl(
+            requested_service_unit=_SERVER_CHOOSES if self.asks else None,
+            used_service_unit=used,
+            rating_group=self.number,
+            reporting_reason=() if reason is None or reason in _OF_A_UNIT_TYPE else (reason,),
+            trigger=None if self._trigger is None else Trigger(trigger_type=(self._trigger,)),
+        )
+        self._asked = self.asks
+        self.known = self.in_flight = True
+        self.asks = self._holds = False
+        self.reason = self._trigger = self._expires_at = None
+        self._threshold = 0
+        self._limit = self._mark = rest if rest > 0 else 0
+        return mscc
+
+    def closing(self, now: int) -> MultipleServicesCreditControl:
+        """Its part of a CCR-T: the use so far, be it nothing."""
+        self.reason = ReportingReason.FINAL
+        self.asks = False
+        return self.request(now)
+
+    def delivered(self) -> None:
+        """The OCS has got the report."""
+        if self._sent is not None:
+            self.reported += self._sent[0] + self._sent[1] + self._sent[2] + self._sent[3]
+            self._sent = None
+
+    def returned(self) -> None:
+        """The OCS has not taken the report: what it told of counts as not reported."""
+        if self._sent is None:
+            return
+        up, down, early_up, early_down, changed = self._sent
+        self._sent = None
+        self.used += up + down + early_up + early_down
+        if self._changed and not changed:
+            early_up, early_down, up, down = up, down, 0, 0
+        self._changed |= changed
+        self._up += up
+        self._down += down
+        self._early_up += early_up
+        self._early_down += early_down
+
+    def lost(self) -> int:
+        """Octets of a report that nobody has answered, now given up."""
+        sent, self._sent = self._sent, None
+        return 0 if sent is None else sent[0] + sent[1] + sent[2] + sent[3]
+
+    def obey(self, mscc: MultipleServicesCreditControl | None, now: int, settings: Settings) -> bool:
+        """What the answer says of it; None: nothing. False if it grants units that cannot be counted here.
+
+        An MSCC without Result-Code is a success (RFC 8506 5.1.2).
+        """
+        self.in_flight = False
+        self._limit = self._mark = self.used
+        self._switch_at = None
+        code = ResultCode.SUCCESS if mscc is None or mscc.result_code is None else mscc.result_code
+        validity = None if mscc is None or mscc.validity_time is None else now + mscc.validity_time * SECOND
+        granted = None if mscc is None else mscc.granted_service_unit
+        if code // 1000 != 2:
+            self._answer_error(code, validity, now, settings)
+        elif granted is not None and _in_other_units(granted):
+            return False
+        elif mscc is not None and granted is not None and granted.cc_total_octets:
+            self._grant(mscc, granted.cc_total_octets, granted.tariff_time_change, validity, now, settings)
+        elif mscc is not None and mscc.final_unit_indication is not None:
+            self._end(mscc.final_unit_indication)
+            self._expires_at = validity
+            if self.over:
+                self.reason = ReportingReason.FINAL
+                self._retry_at = now + settings.retry_seconds * SECOND
+        elif self._asked:
+            # Success, but no units: taking that for free traffic would be a gift (and asking again at once a loop).
+            self._refuse(ResultCode.CREDIT_LIMIT_REACHED, validity, now + settings.retry_seconds * SECOND)
+        elif self.refusal is not None:
+            self._expires_at = validity
+            if validity is None:
+                self._retry_at = now + settings.retry_seconds * SECOND
+        return True
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _reached(self) -> None:
+        """The use has come to the mark."""
+        if self.reason is not None or not self._holds:
+            return
+        if self.used < self._limit:
+            self.reason = ReportingReason.THRESHOLD
+            self.asks = True
+            self._mark = self._limit
+        elif self.final is None:
+            self.reason = ReportingReason.QUOTA_EXHAUSTED
+            self.asks = True
+        else:
+            self._end(self.final)
+            self.reason = ReportingReason.FINAL if self.over else ReportingReason.QUOTA_EXHAUSTED
+
+    def _end(self, final: FinalUnitIndication) -> None:
+        """Final units are used: the action begins."""
+        self.final = final
+        self.refusal = ResultCode.CREDIT_LIMIT_REACHED
+        self.asks = False
+        self._retry_at = None
+
+    def _expire(self) -> None:
+        """Validity-Time is over: of units, which are valid no longer, or of a refusal or redirection."""
+        self._expires_at = None
+        if self.reason is ReportingReason.FINAL:
+            return
+        self._limit = self.used
+        if self._mark != UNLIMITED:
+            self._mark = self.used
+        self.refusal = None
+        self.asks = True
+        if self.reason is None:
+            self.reason = ReportingReason.VALIDITY_TIME
+
+    def _answer_error(self, code: int, validity: int | None, now: int, settings: Settings) -> None:
+        if code == ResultCode.CREDIT_CONTROL_NOT_APPLICABLE:
+            self.uncontrolled = True
+            self.refusal = self.final = None
+            self.asks = False
+            self._limit = self._mark = UNLIMITED
+            return
+        # RFC 8506 4.1.3: after RATING_FAILED no similar request again.
+        retry_at = None if code == ResultCode.RATING_FAILED else now + settings.retry_seconds * SECOND
+        self._refuse(code, validity, retry_at)
+
+    def _refuse(self, code: int, validity: int | None, retry_at: int | None) -> None:
+        self.refusal = code
+        self.final = None
+        self.asks = False
+        self._expires_at = validity
+        self._retry_at = retry_at
+
+    def _grant(
+        self,
+        mscc: MultipleServicesCreditControl,
+        octets: int,
+        tariff_time_change: int | None,
+        validity: int | None,
+        now: int,
+        settings: Settings,
+    ) -> None:
+        self.refusal = self._retry_at = None
+        self.final = mscc.final_unit_indication
+        self.asks = False
+        self._holds = True
+        self._limit = octets
+        self._expires_at = validity
+        self._last_use_at = now
+        holding = mscc.quota_holding_time
+        self._holding = (settings.quota_holding_seconds if holding is None else holding) * SECOND
+        self._triggers = () if mscc.trigger is None else mscc.trigger.trigger_type
+        self._threshold = mscc.volume_quota_threshold or 0
+        if tariff_time_change is not None and tariff_time_change * SECOND > now:
+            self._switch_at = tariff_time_change * SECOND
+            if self._changed:  # All that has passed so far is before the next change.
+                self._up += self._early_up
+                self._down += self._early_down
+                self._early_up = self._early_down = 0
+                self._changed = False
+        self._set_mark()
+
+    def _set_mark(self) -> None:
+        """Where the next report is due; the use may have come there already."""
+        ahead = 0 < self._threshold < self._limit and self.reason is None
+        self._mark = self._limit - self._threshold if ahead else self._limit
+        if self.used >= self._mark:
+            self._reached()
+
+    def _change_tariff(self) -> None:
+        self._early_up += self._up
+        self._early_down += self._down
+        self._up = self._down = 0
+        self._changed = True
+        self._switch_at = None
+
+    def _take_use(self, reason: ReportingReason | None, now: int) -> tuple[UsedServiceUnit, ...]:
+        """The use since the last report; in two parts where a tariff change lies between (RFC 8506 8.27)."""
+        if self._switch_at is not None and now >= self._switch_at:
+            self._change_tariff()
+        inside = reason if reason in _OF_A_UNIT_TYPE else None
+        up, down, early_up, early_down, changed = counters = (
+            self._up, self._down, self._early_up, self._early_down, self._changed,
+        )  # fmt: skip
+        self._sent = counters
+        self.used = self._up = self._down = self._early_up = self._early_down = 0
+        self._changed = False
+        if not changed:
+            return (_used(inside, None, up, down),)
+        parts = []
+        if early_up or early_down or not (up or down):
+            parts.append(_used(inside, TariffChangeUsage.UNIT_BEFORE_TARIFF_CHANGE, early_up, early_down))
+        if up or down:
+            parts.append(_used(inside, TariffChangeUsage.UNIT_AFTER_TARIFF_CHANGE, up, down))
+        return tuple(parts)
+
+
+def _used(reason: ReportingReason | None, part: TariffChangeUsage | None, up: int, down: int) -> UsedServiceUnit:
+    return UsedServiceUnit(
+        reporting_reason=reason,
+        tariff_change_usage=part,
+        cc_total_octets=up + down,
+        cc_input_octets=up,
+        cc_output_octets=down,
+    )
+
+
+def _in_other_units(granted: GrantedServiceUnit) -> bool:
+    """Units that this gateway does not count: time, events, or octets of one direction."""
+    return (
+        granted.cc_time is not None
+        or granted.cc_service_specific_units is not None
+        or granted.cc_input_octets is not None
+        or granted.cc_output_octets is not None
+    )

@@ -1,0 +1,465 @@
+"""One Gy session of the gateway: RFC 8506 7's client and TS 32.299 6.5's quota management, without I/O or clock.
+
+    session = CtfSession(settings, "pgw.example;car-1;wifi;1", bearer)
+    session.attach(now, [200])
+    while request := session.next_request(now):
+        session.on_answer(exchange(request), now)
+    if octets := session.passable(200):
+        session.count(200, up, down, now)          # then tick(now), and next_request(now) as above
+
+Instants are whole microseconds UTC and never go back. One request is outstanding at most. A CCR-U speaks of the rating
+groups that are due and of no other, so that what one payer's messages say never depends on another's traffic.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from ocs.gy.messages import (
+    Asa,
+    Asr,
+    Cca,
+    Ccr,
+    CcRequestType,
+    CreditControlFailureHandling,
+    ErrorAnswer,
+    FinalUnitIndication,
+    MultipleServicesCreditControl,
+    Raa,
+    Rar,
+    ReportingReason,
+    ResultCode,
+    TerminationCause,
+)
+from ocs.units import SECOND
+from sim.pgw.bearer import Bearer, Settings, equipment, service_information, subscription_ids
+from sim.pgw.quota import RatingGroup
+from sim.pgw.states import TRANSITIONS, Event, State, event_of, processed
+
+__all__ = ["Bearer", "CtfSession", "Settings", "unknown_session"]
+
+NO_ANSWER: Final = "no_answer"
+"""Told in a request that nobody answered: the OCS may have it or not."""
+NOT_SENT: Final = "not_sent"
+"""Passed after such a request, before the session was given up."""
+CCFH_CONTINUE: Final = "ccfh_continue"
+"""Passed without credit control, because the OCS was away and Credit-Control-Failure-Handling said CONTINUE."""
+NOT_APPLICABLE: Final = "4011"
+"""Passed without credit control, because the OCS said so."""
+
+_PENDING: Final = (State.PENDING_I, State.PENDING_U, State.PENDING_T)
+_GONE: Final = (State.PENDING_T, State.UNCONTROLLED, State.ENDED)
+
+
+class CtfSession:
+    """See the module. `session_id` is the caller's: no other session may bear it (RFC 6733 8.8)."""
+
+    __slots__ = (
+        "_attached",
+        "_bearer",
+        "_cause",
+        "_end_code",
+        "_equipment",
+        "_groups",
+        "_handling",
+        "_lenient",
+        "_number",
+        "_ocs_host",
+        "_outstanding",
+        "_repeat_due",
+        "_repeated",
+        "_service_information",
+        "_settings",
+        "_state",
+        "_subscription_ids",
+        "_termination",
+        "_tx_at",
+        "_unreported",
+        "session_id",
+    )
+
+    def __init__(self, settings: Settings, session_id: str, bearer: Bearer) -> None:
+        self.session_id = session_id
+        self._settings = settings
+        self._state = State.IDLE
+        self._groups: dict[int, RatingGroup] = {}
+        self._attached = False
+        self._number = 0
+        self._outstanding: Ccr | None = None
+        self._tx_at: int | None = None
+        self._repeated = self._repeat_due = self._lenient = False
+        self._handling = settings.failure_handling
+        self._ocs_host = settings.destination_host
+        self._termination: TerminationCause | None = None
+        """Why the session is to end, once it is."""
+        self._end_code: int | None = None
+        """The Result-Code that ended it."""
+        self._cause = ""
+        """In UNCONTROLLED: why."""
+        self._unreported: dict[tuple[int, str], int] = defaultdict(int)
+        self._bearer = bearer
+        self._subscription_ids = subscription_ids(bearer)
+        self._equipment = equipment(bearer)
+        self._service_information = service_information(bearer)
+
+    # --- the data path's side -----------------------------------------------------------------------------------------
+
+    def attach(self, now: int, rating_groups: Sequence[int]) -> None:
+        """The bearer is there; the CCR-I will ask for units of `rating_groups` (it may be none yet)."""
+        self._attached = True
+        for rating_group in rating_groups:
+            self._group(rating_group).demand(now)
+
+    def demand(self, rating_group: int, now: int) -> None:
+        """Traffic waits for units of `rating_group`. Calling it again changes nothing.
+
+        Where a refusal stands, the OCS is asked again only after `Settings.retry_seconds`, and never after 5031.
+        """
+        if self._termination is None and self._state is not State.ENDED:
+            self._group(rating_group).demand(now)
+
+    def passable(self, rating_group: int) -> int:
+        """Octets that may pass now; then the session has something to do (it may be a threshold). 0: none."""
+        group = self._groups.get(rating_group)
+        return 0 if group is None else group.passable()
+
+    def count(self, rating_group: int, up: int, down: int, now: int) -> None:
+        """Octets have passed up to `now`, at most `passable`. ValueError if it was more."""
+        group = self._groups.get(rating_group)
+        if group is None:
+            raise ValueError(f"rating group {rating_group}: {up + down} octets passed, none had quota")
+        if group.uncontrolled:
+            self._unreported[rating_group, self._cause or NOT_APPLICABLE] += up + down
+        else:
+            group.count(up, down, now)
+
+    def change(self, trigger: int, bearer: Bearer, now: int) -> None:
+        """A condition has changed: `trigger` is its Trigger-Type (TS 32.299 7.2.236), `bearer` how things are now.
+
+        Where the OCS has armed that trigger, the use so far is reported; later CCRs tell the new conditions.
+        """
+        self._bearer = bearer
+        self._service_information = service_information(bearer)
+        for group in self._groups.values():
+            group.rerate(trigger)
+
+    def detach(self, now: int) -> None:
+        """The bearer is gone; a CCR-T will be sent."""
+        self._leave(TerminationCause.LOGOUT)
+
+    # --- Gy's side ----------------------------------------------------------------------------------------------------
+
+    def next_request(self, now: int) -> Ccr | None:
+        """What to send now, if anything. `repeated` tells whether it is the one outstanding, once more."""
+        if self._outstanding is not None:
+            if not self._repeat_due:
+                return None
+            self._repeat_due = False
+            self._repeated = True
+            self._tx_at = now + self._settings.tx_seconds * SECOND
+            return self._outstanding
+        state = self._state
+        if state is State.OPEN:
+            due = [group for group in self._groups.values() if group.asks or group.reason is not None]
+            if not due:
+                return None
+            if not self._ends_with(due):
+                self._state = State.PENDING_U
+                return self._send(CcRequestType.UPDATE, [group.request(now) for group in due], now)
+            self._leave(TerminationCause.ADMINISTRATIVE)
+            state = self._state
+        if state is State.LEAVING:
+            self._state = State.PENDING_T
+            told = [g for g in self._groups.values() if (g.known or g.used) and not g.uncontrolled]
+            return self._send(CcRequestType.TERMINATION, [group.closing(now) for group in told], now)
+        if state is State.IDLE and self._attached:
+            self._state = State.PENDING_I
+            return self._send(CcRequestType.INITIAL, [group.request(now) for group in self._groups.values()], now)
+        return None
+
+    def on_answer(self, answer: Cca | ErrorAnswer | None, now: int) -> None:
+        """The answer to the request outstanding; None: there was none in time, or the request could not be sent.
+
+        What answers another request, or comes too late, is ignored.
+        """
+        if self._outstanding is None:
+            return
+        if answer is None:
+            self._no_answer(now)
+            return
+        code = answer.result_code
+        services: tuple[MultipleServicesCreditControl, ...] = ()
+        if isinstance(answer, Cca):
+            if answer.cc_request_number != self._outstanding.cc_request_number:
+                return
+            if answer.credit_control_failure_handling is not None:
+                self._handling = answer.credit_control_failure_handling
+            self._ocs_host = self._settings.destination_host or answer.origin_host
+            services = answer.multiple_services_credit_control
+        taken = processed(code)
+        for group in self._groups.values():
+            if group.in_flight:
+                group.delivered() if taken else group.returned()
+        self._move(event_of(code), code, services, now)
+
+    def on_push(self, push: Rar | Asr, now: int) -> Raa | Asa:
+        """A RAR or ASR for this session. Its answer; the CCR that it causes follows by `next_request`."""
+        if isinstance(push, Rar):
+            return Raa(
+                session_id=push.session_id,
+                origin_host=self._settings.origin_host,
+                origin_realm=self._settings.origin_realm,
+                result_code=self._reauthorise(push.rating_group),
+            )
+        known = self._state is not State.UNCONTROLLED and self._state is not State.ENDED
+        if known:
+            self._leave(TerminationCause.ADMINISTRATIVE)
+        return Asa(
+            session_id=push.session_id,
+            origin_host=self._settings.origin_host,
+            origin_realm=self._settings.origin_realm,
+            result_code=ResultCode.SUCCESS if known else ResultCode.UNKNOWN_SESSION_ID,
+        )
+
+    def next_deadline(self) -> int | None:
+        """When `tick` has something to do: Tx, validity, holding time, tariff change. None: never, as things are."""
+        first = self._tx_at
+        if self._state is State.OPEN or self._state is State.PENDING_U:
+            for group in self._groups.values():
+                at = group.next_deadline()
+                if at is not None and (first is None or at < first):
+                    first = at
+        return first
+
+    def tick(self, now: int) -> None:
+        """Time has passed; what has passed until now is counted."""
+        if self._tx_at is not None and now >= self._tx_at:
+            self._no_answer(now)
+        if self._state is State.OPEN or self._state is State.PENDING_U:
+            for group in self._groups.values():
+                group.tick(now)
+
+    # --- what device, driver and skin can see -------------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        """The CCR-I was granted, and the session is not about to end."""
+        return (self._state is State.OPEN or self._state is State.PENDING_U) and self._termination is None
+
+    @property
+    def ended(self) -> bool:
+        """Nothing passes any more and no further request will be made."""
+        return self._state is State.ENDED
+
+    @property
+    def uncontrolled(self) -> str | None:
+        """Why everything passes without credit control, if it does: `ccfh_continue` or `4011`."""
+        return self._cause or None
+
+    @property
+    def repeated(self) -> bool:
+        """The request outstanding has been sent before: T flag, and the End-to-End id of the first (RFC 6733 3)."""
+        return self._repeated
+
+    def refused(self, rating_group: int) -> int | None:
+        """The Result-Code that stands against it; 4012 too where its final units are used. None: nothing does."""
+        if self._end_code is not None:
+            return self._end_code
+        group = self._groups.get(rating_group)
+        return None if group is None else group.refusal
+
+    def final_units(self, rating_group: int) -> FinalUnitIndication | None:
+        """The final-unit action in force: where to send the user, what to let through (RFC 8506 5.6)."""
+        group = self._groups.get(rating_group)
+        return None if group is None or group.refusal is None else group.final
+
+    @property
+    def unreported(self) -> dict[tuple[int, str], int]:
+        """Octets that were never reported, by (rating group, cause)."""
+        return self._unreported
+
+    @property
+    def reported(self) -> dict[int, int]:
+        """Octets that the OCS has got, by rating group."""
+        return {number: group.reported for number, group in self._groups.items()}
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _group(self, number: int) -> RatingGroup:
+        group = self._groups.get(number)
+        if group is None:
+            group = self._groups[number] = RatingGroup(number)
+            if self._state is State.UNCONTROLLED:
+                group.uncontrolled = True
+            if self._lenient or self._state is State.UNCONTROLLED:
+                group.open_up()
+        return group
+
+    def _ends_with(self, due: Iterable[RatingGroup]) -> bool:
+        """Final units of TERMINATE are used, and all there is in the session is at its end (RFC 8506 table 4).
+
+        A rating group that only rests, with nothing reserved, may be asked for again: it keeps the session.
+        """
+        return any(group.reason is ReportingReason.FINAL for group in due) and all(
+            group.over for group in self._groups.values()
+        )
+
+    def _send(self, kind: CcRequestType, services: list[MultipleServicesCreditControl], now: int) -> Ccr:
+        settings = self._settings
+        request = Ccr(
+            session_id=self.session_id,
+            origin_host=settings.origin_host,
+            origin_realm=settings.origin_realm,
+            destination_realm=settings.destination_realm,
+            service_context_id=settings.service_context_id,
+            cc_request_type=kind,
+            cc_request_number=self._number,
+            destination_host=self._ocs_host,
+            origin_state_id=settings.origin_state_id,
+            event_timestamp=now // SECOND,
+            subscription_id=self._subscription_ids,
+            termination_cause=self._termination if kind is CcRequestType.TERMINATION else None,
+            multiple_services_indicator=1 if kind is CcRequestType.INITIAL else None,
+            multiple_services_credit_control=tuple(services),
+            user_equipment_info=self._equipment,
+            service_information=self._service_information,
+        )
+        self._number += 1
+        self._outstanding = request
+        self._repeated = False
+        self._tx_at = now + settings.tx_seconds * SECOND
+        return request
+
+    def _no_answer(self, now: int) -> None:
+        """Tx is over, or the request could not be sent."""
+        self._tx_at = None
+        event = Event.NOT_DELIVERED if self._repeated else Event.TX_EXPIRED
+        before = self._state
+        after = TRANSITIONS[before, event][self._failure_handling()]
+        if after is before:
+            self._repeat_due = True
+            if self._handling is CreditControlFailureHandling.CONTINUE and before is not State.PENDING_T:
+                self._lenient = True
+                for group in self._groups.values():
+                    group.open_up()
+            return
+        for number, group in self._groups.items():
+            if octets := group.lost():
+                self._unreported[number, NO_ANSWER] += octets
+        self._move(Event.NOT_DELIVERED, None, (), now)
+
+    def _failure_handling(self) -> CreditControlFailureHandling:
+        """RFC 8506 5.7: during graceful service termination a failure always ends the service."""
+        if any(group.graceful for group in self._groups.values()):
+            return CreditControlFailureHandling.TERMINATE
+        return self._handling
+
+    def _move(
+        self, event: Event, code: int | None, services: tuple[MultipleServicesCreditControl, ...], now: int
+    ) -> None:
+        """The request outstanding is done: the next state, and what follows from it."""
+        before = self._state
+        self._state = after = TRANSITIONS[before, event][self._failure_handling()]
+        self._outstanding = self._tx_at = None
+        self._repeated = self._repeat_due = False
+        if after is State.OPEN:
+            self._obey(services, now)
+            if self._termination is not None:
+                self._leave(self._termination)
+            return
+        if self._lenient:
+            self._lenient = False
+        for group in self._groups.values():
+            group.in_flight = False
+        if after is State.UNCONTROLLED:
+            self._release(NOT_APPLICABLE if event is Event.NOT_APPLICABLE else CCFH_CONTINUE)
+            return
+        if before is not State.PENDING_T:
+            self._end_code = code
+        told = code is not None and code != ResultCode.UNKNOWN_SESSION_ID
+        if after is State.LEAVING or (
+            before is State.PENDING_U and told and any(group.used for group in self._groups.values())
+        ):
+            self._state = State.OPEN
+            self._leave(self._termination or TerminationCause.ADMINISTRATIVE)
+        else:
+            self._give_up(NOT_SENT if code is None else str(code))
+
+    def _obey(self, services: tuple[MultipleServicesCreditControl, ...], now: int) -> None:
+        """Grants and refusals of each rating group; its own alone."""
+        groups, good = self._groups, True
+        for mscc in services:
+            if mscc.rating_group is None:
+                group = next(iter(groups.values())) if len(groups) == 1 else None
+            else:
+                group = groups.get(mscc.rating_group)
+            if group is not None and group.in_flight:
+                good &= group.obey(mscc, now, self._settings)
+        for group in groups.values():
+            if group.in_flight:
+                good &= group.obey(None, now, self._settings)
+        if self._lenient:
+            self._lenient = False
+            for group in groups.values():
+                group.limit_again()
+        if not good:  # RFC 8506 8.17: units of an unknown type end the session.
+            self._leave(TerminationCause.BAD_ANSWER)
+
+    def _leave(self, cause: TerminationCause) -> None:
+        """The service ends: at once, or when the answer outstanding has come."""
+        if self._termination is None:
+            self._termination = cause
+        for group in self._groups.values():
+            group.stop()
+        if self._state is State.OPEN:
+            self._state = State.LEAVING
+        elif self._state is State.IDLE or self._state is State.UNCONTROLLED:
+            self._state = State.ENDED
+
+    def _give_up(self, cause: str) -> None:
+        """The session has ended, and what is not reported never will be."""
+        self._state = State.ENDED
+        for number, group in self._groups.items():
+            group.stop()
+            if group.used:
+                self._unreported[number, cause] += group.used
+                group.used = 0
+
+    def _release(self, cause: str) -> None:
+        """Credit control is over, the service is not."""
+        self._cause = cause
+        for number, group in self._groups.items():
+            if group.used:
+                self._unreported[number, cause] += group.used
+            group.stop()
+            group.used = 0
+            group.uncontrolled = group.refusal is None
+            group.open_up()
+
+    def _reauthorise(self, rating_group: int | None) -> ResultCode:
+        """RFC 8506 5.5: 2002 if a CCR-U follows, 2001 if what was asked for is on its way already."""
+        if self._state in _GONE or self._state is State.IDLE:
+            return ResultCode.UNKNOWN_SESSION_ID
+        if self._termination is not None:
+            return ResultCode.SUCCESS
+        if rating_group is not None:
+            wanted = [self._group(rating_group)]
+        else:
+            wanted = [group for group in self._groups.values() if group.ongoing]
+        follows = [group for group in wanted if not group.in_flight and not group.uncontrolled]
+        for group in follows:
+            group.reauthorise()
+        return ResultCode.LIMITED_SUCCESS if follows else ResultCode.SUCCESS
+
+
+def unknown_session(settings: Settings, push: Rar | Asr) -> Raa | Asa:
+    """What the gateway answers to a push for a session that it does not have (RFC 6733 8.3.2, 8.5.2)."""
+    kind = Raa if isinstance(push, Rar) else Asa
+    return kind(
+        session_id=push.session_id,
+        origin_host=settings.origin_host,
+        origin_realm=settings.origin_realm,
+        result_code=ResultCode.UNKNOWN_SESSION_ID,
+    )
