@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typer
 
+from ocs.bench.cli import add_commands as add_bench_commands
 from scenarios.cli import add_commands as add_scenario_commands
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
     help="Network simulator and conformance harness for split billing on one SIM.",
 )
 add_scenario_commands(app)
+add_bench_commands(app)
 
 
 def main() -> None:

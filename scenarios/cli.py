@@ -34,6 +34,10 @@ def run_command(
     scenario: Annotated[str, typer.Argument(metavar="NAME-or-FILE", help="A scenario's name, or a YAML file.")],
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of all chance; the file's own when not given.")] = None,
     link: Annotated[Link, typer.Option(help="How PGW and OCS talk: in memory, or real Gy over TCP.")] = Link.MEMORY,
+    gy_port: Annotated[
+        int,
+        typer.Option(min=0, max=65535, help="TCP port of the OCS with --link wire, for those who want to watch it."),
+    ] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; out/NAME when not given.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON and nothing else.")] = False,
     report: Annotated[bool, typer.Option(help="Write report.html, pictures, PDF bills and Parquet.")] = True,
@@ -59,7 +63,12 @@ def run_command(
         def progress(what: str, share: float) -> None:
             bar.update(task, description=what, completed=share)
 
-        result = run(loaded, path.stem, loaded.seed if seed is None else seed, link, progress=progress)
+        try:
+            result = run(
+                loaded, path.stem, loaded.seed if seed is None else seed, link, port=gy_port, progress=progress
+            )
+        except OSError as error:
+            raise _bad(f"--gy-port {gy_port}: {error.strerror or error}") from None
         try:
             write(result, folder, report=report, progress=progress)
         except OSError as error:

@@ -48,12 +48,21 @@ def run(
     link: Link = Link.MEMORY,
     *,
     engine: EngineFactory = Engine,
+    port: int = 0,
     progress: Progress = lambda what, share: None,
 ) -> Run:
-    """Live through the scenario, bill it, and judge it. `engine` makes the OCS's charging; tests put broken ones in."""
+    """Live through the scenario, bill it, and judge it.
+
+    `engine` makes the OCS's charging; tests put broken ones in. `port`: of the OCS on the wire; 0: the system chooses.
+
+    Raises:
+        OSError: the port is taken.
+    """
     started, clock = datetime.now(UTC), _Stopwatch()
     sold, sims = issue(scenario)
-    lived = live(scenario, sold, sims, seed, link, engine, lambda share: progress("cars on the road", 0.6 * share))
+    lived = live(
+        scenario, sold, sims, seed, link, engine, lambda share: progress("cars on the road", 0.6 * share), port
+    )
     clock.lap("world")
     alone = without_consumers(sold)
     twin = live(

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 
 from ocs.catalogue.plans import Bundle, Plan, PrepaidIndividual
 from ocs.catalogue.profiles import Split
@@ -18,7 +19,7 @@ from scenarios.evidence import Purchase
 from scenarios.schema import Group, Scenario, StatusEvent, TopUpEvent
 from sim.fleet.drivers import Habits
 from sim.link import Link as SimLink
-from sim.link import MemoryLink
+from sim.link import MemoryLink, WireLink
 from sim.truth import Step
 from sim.world import OCS_HOST, OCS_REALM, Car, Event, Exchange, Hotspot, Push, Telematics, World
 
@@ -59,6 +60,7 @@ def live(
     link: Link,
     engine: EngineFactory,
     progress: Callable[[float], None],
+    port: int = 0,
 ) -> Lived:
     """One world from the scenario's first instant to its last.
 
@@ -70,6 +72,10 @@ def live(
         link: how the gateway reaches the OCS.
         engine: makes the OCS's charging.
         progress: told the share of the time that has passed.
+        port: TCP port of the OCS on the wire; 0: the system chooses.
+
+    Raises:
+        OSError: the port is taken.
     """
     known = {sim.imsi for sim in sold.sims}
     cars = {
@@ -78,7 +84,8 @@ def live(
         for vehicle in group.vehicle_ids()
         if sims[vehicle].imsi in known
     }
-    joined = _join(link, engine(OCS_HOST, OCS_REALM))
+    charging = engine(OCS_HOST, OCS_REALM)
+    joined: SimLink = MemoryLink(charging) if link is Link.MEMORY else WireLink(charging, port)
     receipt = joined.command(Provision(sold, "start"), scenario.begins)
     if receipt is None or receipt.error:
         raise ValueError(f"the OCS refuses the provisioning: {receipt.error if receipt else 'no answer'}")
@@ -103,12 +110,8 @@ def live(
         unreported=unreported,
         edrs=joined.books.edrs,
         transfers=joined.books.transfers,
-        wire_octets=0,
+        wire_octets=joined.octets,
     )
-
-
-def _join(link: Link, engine: Engine) -> SimLink:
-    return MemoryLink(engine)
 
 
 def _car(vehicle: str, sim: Sim, group: Group, sold: Provisioning) -> Car:
@@ -152,7 +155,7 @@ def _events(scenario: Scenario, sims: dict[str, Sim], cars: dict[str, Car], sold
             splits = {split.id: split.party for split in _profile_splits(sold, sim)}
             if isinstance(event, StatusEvent):
                 if event.split is None or event.split in splits:
-                    status = "suspended" if event.do == "suspend" else "active"
+                    status: Literal["active", "suspended"] = "suspended" if event.do == "suspend" else "active"
                     command = SetStatus(sim.imsi, event.split, status, event.reason, request_id)
                     events.append(Event(at, vehicle, command))
                 continue

@@ -5,16 +5,30 @@ What the OCS sends by itself (RAR, ASR) is answered by `Link.on_push` before the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Final, Protocol, TypeVar
 
-from ocs.charging.commands import Charge, Command, Expire, Outcome, PushAnswered, Receipt
+from ocs.charging.commands import Charge, Command, Outcome, PushAnswered, Receipt
 from ocs.charging.engine import Engine
+from ocs.gy.client import GyClient
 from ocs.gy.messages import Asa, Asr, Cca, Ccr, ErrorAnswer, Raa, Rar
+from ocs.gy.node import Identity, Timers
+from ocs.gy.server import GyServer
 from ocs.records.edr import Edr, Transfer
+from ocs.service import Service
+from ocs.store.journal import MemoryJournal
+from ocs.units import HOUR
+
+GATEWAY_HOST: Final = "pgw.example"
+"""DiameterIdentity of the simulated packet gateway."""
 
 PushHandler = Callable[[Rar | Asr], Raa | Asa]
+T = TypeVar("T")
+
+_PATIENT: Final = Timers(watchdog=HOUR)
+"""Real seconds pass by in a run without anything to say; no watchdog needs to ask."""
 
 
 @dataclass
@@ -35,6 +49,8 @@ class Link(Protocol):
 
     on_push: PushHandler
     books: Books
+    octets: int
+    """That crossed a wire, once the link is closed."""
 
     def exchange(self, request: Ccr, now: int) -> Cca | ErrorAnswer | None:
         """A request and its answer; None where none came."""
@@ -51,6 +67,8 @@ class Link(Protocol):
 
 class MemoryLink:
     """The engine itself, with typed messages."""
+
+    octets = 0
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -84,8 +102,78 @@ class MemoryLink:
         return outcome.answer
 
 
+class WireLink:
+    """The same engine behind a served OCS: real Gy over TCP on the loopback, client and server in this process.
+
+    The world's clock is the server's `now`, so a run over the wire tells the same story as one in memory. A call runs
+    the event loop until the answer is there and everything that it caused (pushes and their answers) is settled.
+    """
+
+    def __init__(self, engine: Engine, port: int = 0) -> None:
+        """`port`: TCP port of the OCS on 127.0.0.1; 0: the system chooses.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        self.books = Books()
+        self.on_push: PushHandler = _nobody
+        self.octets = 0
+        """Octets that have crossed the connection, both ways; counted up when it closes."""
+        self._engine = engine
+        self._now = 0
+        self._loop = asyncio.new_event_loop()
+        self._loop.run_until_complete(self._open(port))
+
+    def exchange(self, request: Ccr, now: int) -> Cca | ErrorAnswer | None:
+        """See `Link`."""
+        return self._call(now, self._client.request(request))
+
+    def command(self, command: Command, now: int) -> Receipt | None:
+        """See `Link`."""
+        return self._call(now, self._service.execute(command))
+
+    def next_deadline(self) -> int | None:
+        """See `Link`."""
+        return self._engine.next_deadline()
+
+    def close(self) -> None:
+        """See `Link`."""
+        self._loop.run_until_complete(self._shut())
+        self._loop.close()
+
+    def _call(self, now: int, what: Coroutine[Any, Any, T]) -> T:
+        self._now = now
+        return self._loop.run_until_complete(self._settled(what))
+
+    async def _settled(self, what: Coroutine[Any, Any, T]) -> T:
+        result = await what
+        await self._service.settled()
+        return result
+
+    async def _open(self, port: int) -> None:
+        state = self._engine.state
+        host, realm = state.origin_host, state.origin_realm
+        self._server = GyServer(Identity(host=host, realm=realm), timers=_PATIENT)
+        self._service = Service(
+            self._engine,
+            MemoryJournal(),
+            self._server,
+            lambda: self._now,
+            watch_deadlines=False,
+            on_outcome=lambda command, now, outcome: self.books.take(outcome),
+        )
+        await self._server.start("127.0.0.1", port)
+        self._serving = asyncio.create_task(self._service.run())
+        identity = Identity(host=GATEWAY_HOST, realm=realm)
+        push = lambda message: self.on_push(message)  # noqa: E731 - the world may set another one later
+        self._client = await GyClient.connect("127.0.0.1", self._server.port, identity, on_push=push, timers=_PATIENT)
+
+    async def _shut(self) -> None:
+        await self._client.close()
+        self.octets = sum(self._client.octets)
+        await self._service.stop()
+        await self._serving
+
+
 def _nobody(push: Rar | Asr) -> Raa | Asa:
     raise RuntimeError(f"nobody is there to answer {push}")
-
-
-EXPIRE = Expire()

@@ -25,11 +25,11 @@ from sim.fleet.drivers import Driver, Habits
 from sim.fleet.streams import stream
 from sim.fleet.traffic import LINGER, TELEMATICS_UPLINK_PERCENT, WIFI_UPLINK_PERCENT, telematics, volume, wifi
 from sim.fleet.trips import Trip, trips
-from sim.link import Link
+from sim.link import GATEWAY_HOST, Link
 from sim.pgw.session import Bearer, CtfSession, Settings, unknown_session
 from sim.truth import Truth
 
-GATEWAY: Final = Settings(origin_host="pgw.example", origin_realm="example", destination_realm="example")
+GATEWAY: Final = Settings(origin_host=GATEWAY_HOST, origin_realm="example", destination_realm="example")
 """The simulated packet gateway."""
 OCS_HOST: Final = "ocs.example"
 OCS_REALM: Final = "example"

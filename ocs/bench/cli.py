@@ -1,0 +1,39 @@
+"""`splitsim bench`: what things cost, as ratios to baselines measured in the same run."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ocs.bench.rows import show
+
+bench_commands = typer.Typer(no_args_is_help=True, help="CPU time per unit, as a ratio to a baseline in the same run.")
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put `bench` into the front door."""
+    app.add_typer(bench_commands, name="bench")
+
+
+@bench_commands.command("gy")
+def gy(
+    requests: Annotated[int, typer.Option(min=1_000, help="CCRs measured for each row.")] = 20_000,
+    sessions: Annotated[int, typer.Option(min=1_000, help="Open sessions of gy_100k_sessions.")] = 100_000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON and nothing else.")] = False,
+) -> None:
+    """CPU time per CCR of the served OCS with durable append, and of a python-diameter node that only answers."""
+    if find_spec("diameter") is None:
+        typer.echo("the baseline needs python-diameter: pip install 'splitsim[conformance]'", err=True)
+        raise typer.Exit(2)
+    from ocs.bench.gy import measure
+
+    console = Console(stderr=True, quiet=as_json)
+    rows = []
+    with console.status("measuring python_diameter_node"):
+        for row in measure(requests, many=sessions):
+            rows.append(row)
+            console.print(f"{row.name}: {row.value:,.1f} {row.unit}", highlight=False)
+    show(rows, as_json)

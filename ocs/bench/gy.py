@@ -1,0 +1,142 @@
+"""The measurements of `splitsim bench gy`."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ocs.bench import client, servers
+from ocs.bench.client import Load, Measured
+from ocs.bench.loads import FLEET, WIFI, ccr, provisioning
+from ocs.bench.rows import Row
+from ocs.bench.servers import Spent
+from ocs.charging.commands import Charge, Provision
+from ocs.charging.engine import Engine
+from ocs.gy.messages import CcRequestType
+from ocs.store.journal import Journal
+from ocs.store.sqlite import SqliteJournal
+
+MICROS = 1_000_000
+_START = 1_767_225_600 * MICROS
+"""2026-01-01: when the engine alone is measured, in virtual time."""
+NODE = "python-diameter node, fixed grants"
+
+
+def measure(requests: int = 20_000, node_requests: int = 4_000, many: int = 100_000) -> Iterator[Row]:
+    """All rows, each as soon as it is there.
+
+    `requests`: CCR-U measured for each row; `node_requests`: of the python-diameter node, which is slow; `many`: the
+    open sessions of `gy_100k_sessions`.
+    """
+    node, told = _served(servers.python_diameter, Load(0, 100, node_requests, (FLEET,), warm_up=200))
+    node_micros = _micros(node, told)
+    yield Row("python_diameter_node", node_micros, "us CPU per CCR", "itself", 1.0, _latencies(told))
+    engine = _engine_alone(requests)
+    yield Row("engine_1rg", engine, "us CPU per CCR", NODE, engine / node_micros)
+
+    def durable(name: str, load: Load, sims: int, baseline: str, against: float) -> Row:
+        with tempfile.TemporaryDirectory() as folder:
+            journal = partial(_journal, Path(folder) / "bench.db")
+            server, seen = _served(partial(servers.ocs, sims=sims, journal=journal), load)
+        micros = _micros(server, seen)
+        more: dict[str, float | str] = {**_latencies(seen), "durability": "SQLite WAL, fsync a batch"}
+        if load.sessions > 1000:
+            more["octets a session"] = (server[0].resident_octets - _idle_octets) / load.sessions
+        return Row(name, micros, "us CPU per CCR", baseline, micros / against, more)
+
+    _idle_octets = _resident(sims=100)
+    one = durable("gy_1rg_durable", Load(0, 100, requests, (FLEET,)), 100, NODE, node_micros)
+    yield one
+    small = "gy_1rg_durable"
+    yield durable("gy_2rg_durable", Load(0, 100, requests, (FLEET, WIFI)), 100, small, one.value)
+    yield durable("gy_hot_account", Load(0, 100, requests, (WIFI,), hot=True), 1, small, one.value)
+    yield durable("gy_100k_sessions", Load(0, many, requests, (FLEET,)), many, small, one.value)
+
+
+def _journal(path: Path) -> Journal:
+    return SqliteJournal(path)
+
+
+def _engine_alone(requests: int) -> float:
+    """The engine's door with typed messages: no wire, no store; EDRs and ledger lines included."""
+    engine = Engine("ocs.example", "example")
+    engine.apply(Provision(provisioning(100), "bench"), _START)
+    for session in range(100):
+        engine.apply(Charge(ccr(CcRequestType.INITIAL, session, 0, session, (FLEET,))), _START)
+    commands = [
+        Charge(ccr(CcRequestType.UPDATE, n % 100, 1 + n // 100, n % 100, (FLEET,))) for n in range(requests + 2000)
+    ]
+    apply = engine.apply
+    for n, command in enumerate(commands[:2000]):
+        apply(command, _START + n)
+    gc.collect()
+    started = time.process_time()
+    for n, command in enumerate(commands[2000:], 2000):
+        apply(command, _START + n)
+    return (time.process_time() - started) / requests * MICROS
+
+
+def _served(serve: Callable[..., None], load: Load) -> tuple[tuple[Spent, Spent], Measured]:
+    """A server under load: what it had spent before and after the measured part, and what the client saw."""
+    context = multiprocessing.get_context("spawn")
+    server_pipe, inner = context.Pipe()
+    server = context.Process(target=serve, args=(inner,), daemon=True)
+    server.start()
+    port = _receive(server_pipe, server, 120)
+    client_pipe, inner = context.Pipe()
+    load = Load(port, load.sessions, load.requests, load.rating_groups, load.hot, load.warm_up)
+    driver = context.Process(target=client.run, args=(load, inner), daemon=True)
+    driver.start()
+    assert _receive(client_pipe, driver, 600) == "ready"
+    before = _ask(server_pipe, server, "cpu")
+    client_pipe.send("go")
+    told = _receive(client_pipe, driver, 600)
+    after = _ask(server_pipe, server, "cpu")
+    _ask(server_pipe, server, "stop")
+    for process in (driver, server):
+        process.join(20)
+        if process.is_alive():
+            process.kill()
+    return (before, after), told
+
+
+def _resident(sims: int) -> int:
+    """Resident octets of a served OCS without a session."""
+    context = multiprocessing.get_context("spawn")
+    pipe, inner = context.Pipe()
+    server = context.Process(target=servers.ocs, args=(inner, sims), daemon=True)
+    server.start()
+    _receive(pipe, server, 120)
+    resident = _ask(pipe, server, "cpu").resident_octets
+    _ask(pipe, server, "stop")
+    server.join(20)
+    return int(resident)
+
+
+def _ask(pipe: Any, process: Any, word: str) -> Any:
+    pipe.send(word)
+    return _receive(pipe, process, 60)
+
+
+def _receive(pipe: Any, process: Any, seconds: float) -> Any:
+    until = time.monotonic() + seconds
+    while not pipe.poll(0.2):
+        if not process.is_alive():
+            raise RuntimeError(f"a process of the benchmark ended with exit code {process.exitcode}")
+        if time.monotonic() > until:
+            raise TimeoutError("a process of the benchmark is silent")
+    return pipe.recv()
+
+
+def _micros(server: tuple[Spent, Spent], told: Measured) -> float:
+    return (server[1].cpu_seconds - server[0].cpu_seconds) / told.requests * MICROS
+
+
+def _latencies(told: Measured) -> dict[str, float | str]:
+    return {"CCR/s": told.requests / told.seconds, "p50 ms": told.p50_ms, "p99 ms": told.p99_ms}
