@@ -49,6 +49,7 @@ class Link(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._handshake: asyncio.Task[None] | None = None
+        self._early = b""
         self._more_due = False
         self._reading = True
         self._choked = False
@@ -104,6 +105,10 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:  # noqa: D102
         self.octets_received += len(data)
+        if self.peer.state is State.NEW:
+            # Came with the end of the TLS handshake, of which we are about to be told.
+            self._early += data
+            return
         self.peer.receive(data, self._now())
         self._settle()
 
@@ -141,6 +146,7 @@ class Link(asyncio.Protocol):
         assert self.transport is not None
         self.transport.set_write_buffer_limits(high=_WRITE_BUFFER_OCTETS)
         self.peer.connected(self._now(), self.transport.get_extra_info("sockname")[0].partition("%")[0])
+        self.peer.receive(self._early, self._now())
         self._settle()
 
     def _settle(self) -> None:

@@ -9,11 +9,23 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec
 
+import msgspec
+
 from ocs.gy.avp import Avp, walk
-from ocs.gy.codec import Decoded, decode
+from ocs.gy.codec import decode
 from ocs.gy.connection import Incoming
 from ocs.gy.framing import HEADER_OCTETS, frames
-from ocs.gy.messages import Cca, Ccr, ErrorAnswer, GrantedServiceUnit, MultipleServicesCreditControl
+from ocs.gy.messages import (
+    Asa,
+    Asr,
+    Cca,
+    Ccr,
+    ErrorAnswer,
+    GrantedServiceUnit,
+    MultipleServicesCreditControl,
+    Raa,
+    Rar,
+)
 from ocs.gy.node import Identity, Timers
 from ocs.gy.server import GyServer
 from ocs.units import SECOND
@@ -62,6 +74,19 @@ def grant(ccr: Ccr, result_code: int = 2001) -> Cca:
     )
 
 
+def decoded_ccr(number: int = 0, **changes: Any) -> Ccr:
+    """A CCR-I as a gateway's code has it in hand."""
+    ccr = decode(octets.ccr(_415=octets.u32(415, number))).message
+    assert isinstance(ccr, Ccr)
+    return msgspec.structs.replace(ccr, **changes)
+
+
+def obliging(push: Rar | Asr) -> Raa | Asa:
+    """Answers pushes as a gateway that knows the session."""
+    answer = Raa if isinstance(push, Rar) else Asa
+    return answer(session_id=push.session_id, result_code=2001, origin_host="pgw.example", origin_realm="example")
+
+
 @dataclass
 class Served:
     """A running server, and its owner; `taken`: the batches that the owner has taken so far."""
@@ -103,7 +128,7 @@ async def serving(
     idle: bool = False,
     **options: Any,
 ) -> AsyncIterator[Served]:
-    """`idle`: nobody takes requests until `go`."""
+    """`idle`: obliging takes requests until `go`."""
     server = GyServer(identity, timers=timers, **options)
     await server.start(address, 0, tls)
     served = Served(server, decide)
@@ -207,6 +232,3 @@ async def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> Non
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.002)
-
-
-__all__ = ["OCS", "SWIFT", "Decoded", "Raw", "Served", "avps_of", "grant", "serving", "until", "wired"]
