@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 from ruamel.yaml import YAML
@@ -57,6 +58,19 @@ def _money(value: object) -> object:
 
 Money = Annotated[Decimal, BeforeValidator(_money), PlainSerializer(str, when_used="json")]
 """A price in units of the currency, exact."""
+
+
+def iana_zone(name: str) -> str:
+    """`name` itself, when it is a time zone.
+
+    Raises:
+        ValueError: it is not.
+    """
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("expected an IANA time zone such as Europe/Berlin") from None
+    return name
 
 
 class FileModel(BaseModel):

@@ -7,7 +7,7 @@ given under the old are re-authorised, each by its rating group, and no others.
 from __future__ import annotations
 
 from ocs.balances.purse import Purse
-from ocs.catalogue.plans import Bundle, Plan, PostpaidIndividual, PrepaidIndividual
+from ocs.catalogue.plans import Bundle, Plan, Postpaid, PrepaidIndividual
 from ocs.charging.commands import ChangePlan, ChangeProfile, Outcome, Receipt
 from ocs.charging.reauthorisation import reauthorise
 from ocs.charging.state import Credit, Due, State, jitter
@@ -129,7 +129,7 @@ def switch_plan(state: State, credit: Credit, now: int, out: Outcome, paced: boo
         return
     credit.next_plan = None
     subscription.terms = Terms(subscription.profile, subscription.split, plan)
-    if isinstance(plan, PostpaidIndividual):
+    if isinstance(plan, Postpaid):
         if purse is not None:
             for bucket in list(purse.buckets):
                 purse.end(bucket, now, out.transfers)

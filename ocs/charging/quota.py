@@ -7,7 +7,7 @@ others wait for the same credit. Postpaid grants are refused only above a per-SI
 from __future__ import annotations
 
 from ocs.balances.purse import Part
-from ocs.catalogue.plans import Plan, PostpaidIndividual
+from ocs.catalogue.plans import Plan, Postpaid
 from ocs.charging.final_units import graceful_answer, indication
 from ocs.charging.reauthorisation import reauthorise
 from ocs.charging.standing import Refusal, barred, exhausted
@@ -91,7 +91,7 @@ def _slice(plan: Plan, unit: Unit, wish: int | None) -> int:
     elif unit == "units":
         return wish or 1
     else:
-        assert isinstance(plan, PostpaidIndividual)
+        assert isinstance(plan, Postpaid)
         assert plan.voice is not None
         most = plan.voice.slice
     return most if wish is None or wish > most else wish
@@ -181,7 +181,7 @@ def _answer(
             answer.trigger = Trigger(trigger_type=tuple([_TRIGGER_TYPES[name] for name in quota.triggers]))
     elif unit == "seconds":
         answer.granted_service_unit = GrantedServiceUnit(cc_time=amount)
-        voice = plan.voice if isinstance(plan, PostpaidIndividual) else None
+        voice = plan.voice if isinstance(plan, Postpaid) else None
         if voice is not None:
             answer.quota_consumption_time = voice.consumption_time
             if thresholds and voice.threshold is not None and voice.threshold < amount:

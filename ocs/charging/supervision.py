@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ocs.balances.purse import Bucket
-from ocs.catalogue.plans import PostpaidIndividual
+from ocs.catalogue.plans import Postpaid
 from ocs.charging.changes import renew_limit, switch_plan
 from ocs.charging.commands import Outcome
 from ocs.charging.reauthorisation import has_units, reauthorise, reauthorise_waiting, repeat
@@ -77,7 +77,7 @@ def _end_bucket(state: State, credit: Credit, bucket: Bucket, at: int, out: Outc
     plan = credit.subscription.plan
     if credit.next_plan is not None:
         switch_plan(state, credit, at, out, paced=True)
-    elif isinstance(plan, PostpaidIndividual) and plan.limit is not None and all(b.ended for b in credit.purse.buckets):
+    elif isinstance(plan, Postpaid) and plan.limit is not None and all(b.ended for b in credit.purse.buckets):
         renew_limit(state, credit, plan.limit, at, out)
         # As many as have met their limit by the end of the cycle: not all of them at once.
         for service in credit.waiting:

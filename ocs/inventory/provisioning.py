@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
 from ocs.catalogue.plans import Plan
 from ocs.catalogue.profiles import Profile, Split
-from ocs.files import FileError, FileModel, Mistake, Money, line_of, read_yaml, validate
+from ocs.files import FileError, FileModel, Mistake, Money, iana_zone, line_of, read_yaml, validate
 from ocs.inventory.identifiers import complete_iccid
 
 
@@ -31,11 +30,7 @@ class Operator(FileModel):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (KeyError, ValueError, OSError):
-            raise ValueError("expected an IANA time zone such as Europe/Berlin") from None
-        return name
+        return iana_zone(name)
 
 
 class Account(FileModel):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ocs.catalogue.plans import Plan, PostpaidIndividual
+from ocs.catalogue.plans import Plan, Postpaid
 from ocs.rating.price import charge
 from ocs.units import MICROS
 
@@ -20,7 +20,7 @@ def sells(plan: Plan, unit: Unit) -> bool:
     """Whether a plan has a price for services counted in `unit`."""
     if unit == "octets":
         return True
-    if not isinstance(plan, PostpaidIndividual):
+    if not isinstance(plan, Postpaid):
         return False
     return plan.voice is not None if unit == "seconds" else plan.sms is not None
 
@@ -31,7 +31,7 @@ def price(plan: Plan, unit: Unit, before: int, amount: int) -> int | None:
     A charge is a function of cumulative use, so that slicing a call never changes what it costs. A refund has a
     negative amount and a negative price.
     """
-    if isinstance(plan, PostpaidIndividual):
+    if isinstance(plan, Postpaid):
         if unit == "units" and plan.sms is not None:
             return amount * int(plan.sms * MICROS)
         if unit == "seconds" and plan.voice is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from ocs.rating.cycle import cycle_named, cycle_of, cycles_between, local_date
 from ocs.units import DAY, HOUR, SECOND, instant, utc
 
-# Clocks that change at 1, 2 and 3 o'clock, at midnight (Santiago, Cairo, Azores), by half an hour (Lord Howe); none; far.
+# Clocks that change at 1, 2 and 3, at midnight (Santiago, Cairo, Azores), by half an hour (Lord Howe); none; far.
 ZONES = [
     "Europe/Berlin",
     "America/New_York",
@@ -32,7 +33,7 @@ YEAR_START = instant(datetime(2026, 1, 1, tzinfo=UTC))
 def test_a_year_of_cycles_loses_no_second(zone: str, day: int) -> None:
     cycles = list(cycles_between(YEAR_START, YEAR_START + 366 * DAY, zone, day))
     assert len(cycles) in (13, 14)
-    for before, after in zip(cycles, cycles[1:], strict=False):
+    for before, after in pairwise(cycles):
         assert before.end == after.start
         assert before.next_day == after.first_day
         assert before.id < after.id
