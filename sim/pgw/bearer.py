@@ -1,20 +1,10 @@
-"""What the gateway knows of itself and of one PDN connection, and how it stands in a CCR (TS 32.299 6.4.2, 7.2.158)."""
+"""What the gateway knows of itself and of one PDN connection."""
 
 from __future__ import annotations
 
 import msgspec
 
-from ocs.gy.messages import (
-    CreditControlFailureHandling,
-    PsInformation,
-    ServiceInformation,
-    SubscriptionId,
-    SubscriptionIdType,
-    UserEquipmentInfo,
-)
-
-_IMEISV = 0
-"""User-Equipment-Info-Type (RFC 8506 8.50); the value is its digits, as in 3GPP-IMEISV (TS 29.061 16.4.7)."""
+from ocs.gy.messages import CreditControlFailureHandling
 
 
 class Bearer(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,38 +45,3 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     failure_handling: CreditControlFailureHandling = CreditControlFailureHandling.TERMINATE
     quota_holding_seconds: int = 0
     retry_seconds: int = 600
-
-
-def subscription_ids(bearer: Bearer) -> tuple[SubscriptionId, ...]:
-    """IMSI, and E.164 where it is known (RFC 8506 8.46)."""
-    imsi = SubscriptionId(subscription_id_type=SubscriptionIdType.END_USER_IMSI, subscription_id_data=bearer.imsi)
-    if bearer.msisdn is None:
-        return (imsi,)
-    e164 = SubscriptionId(subscription_id_type=SubscriptionIdType.END_USER_E164, subscription_id_data=bearer.msisdn)
-    return imsi, e164
-
-
-def equipment(bearer: Bearer) -> UserEquipmentInfo | None:
-    """User-Equipment-Info (RFC 8506 8.49), where the equipment is known."""
-    if bearer.imei is None:
-        return None
-    return UserEquipmentInfo(user_equipment_info_type=_IMEISV, user_equipment_info_value=bearer.imei.encode("ascii"))
-
-
-def service_information(bearer: Bearer) -> ServiceInformation:
-    """Service-Information/PS-Information: the conditions that the OCS rates by."""
-    return ServiceInformation(
-        ps_information=PsInformation(
-            charging_id=bearer.charging_id or None,
-            pdp_type=0,
-            pdp_address=() if bearer.pdp_address is None else (bearer.pdp_address,),
-            sgsn_address=() if bearer.sgsn_address is None else (bearer.sgsn_address,),
-            ggsn_address=() if bearer.ggsn_address is None else (bearer.ggsn_address,),
-            called_station_id=bearer.apn,
-            selection_mode="0",
-            charging_characteristics="0800",
-            sgsn_mcc_mnc=bearer.serving_plmn,
-            nsapi=bytes((bearer.nsapi,)),
-            rat_type=bytes((bearer.rat_type,)),
-        )
-    )

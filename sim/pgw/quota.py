@@ -4,8 +4,8 @@ A report is due with a reason; it gives back the quota it was counted against, u
 except after the holding time and after final units. What passes between a report and its answer counts against the
 units that the answer grants.
 
-Octets counted at an instant have passed up to it: those counted at the very instant of a tariff change belong to the
-time before, those counted when validity ends were valid. So the data path counts first, and ticks afterwards.
+Octets counted at an instant have passed up to it: those counted at the very instant when validity ends were valid. So
+the data path counts first, and ticks afterwards.
 """
 
 from __future__ import annotations
@@ -20,20 +20,17 @@ from ocs.gy.messages import (
     ReportingReason,
     RequestedServiceUnit,
     ResultCode,
-    TariffChangeUsage,
     Trigger,
-    UsedServiceUnit,
 )
 from ocs.units import SECOND
 from sim.pgw.bearer import Settings
+from sim.pgw.meter import OF_A_UNIT_TYPE, Meter
 
 UNLIMITED: Final = 2**62
 """Octets that may pass where credit control sets no limit."""
 
 _SERVER_CHOOSES: Final = RequestedServiceUnit()
 """Requested-Service-Unit without content: the OCS chooses how much to grant (RFC 8506 8.18)."""
-_OF_A_UNIT_TYPE: Final = (ReportingReason.QUOTA_EXHAUSTED, ReportingReason.THRESHOLD)
-"""Reasons that belong to one type of units and so stand inside Used-Service-Unit (TS 32.299 7.2.175)."""
 _GOES_ON: Final = (
     ReportingReason.THRESHOLD,
     ReportingReason.FORCED_REAUTHORISATION,
@@ -41,19 +38,12 @@ _GOES_ON: Final = (
 )
 """Reports that leave the rest of the quota in use until their answer comes."""
 
-_Counters = tuple[int, int, int, int, bool]
-"""Octets up and down, octets up and down before the tariff change, and whether there was one."""
 
-
-class RatingGroup:
-    """The quota of one rating group. Octets are whole numbers, instants microseconds UTC."""
+class RatingGroup(Meter):
+    """The quota of one rating group, and the count of its octets."""
 
     __slots__ = (
         "_asked",
-        "_changed",
-        "_down",
-        "_early_down",
-        "_early_up",
         "_expires_at",
         "_holding",
         "_holds",
@@ -61,12 +51,9 @@ class RatingGroup:
         "_limit",
         "_mark",
         "_retry_at",
-        "_sent",
-        "_switch_at",
         "_threshold",
         "_trigger",
         "_triggers",
-        "_up",
         "asks",
         "final",
         "in_flight",
@@ -74,17 +61,12 @@ class RatingGroup:
         "number",
         "reason",
         "refusal",
-        "reported",
         "uncontrolled",
-        "used",
     )
 
     def __init__(self, number: int) -> None:
+        super().__init__()
         self.number = number
-        self.used = 0
-        """Octets that have passed and are in no report yet."""
-        self.reported = 0
-        """Octets that the OCS has got."""
         self.asks = False
         """Units are wanted: the next request asks for them."""
         self.reason: ReportingReason | None = None
@@ -103,9 +85,6 @@ class RatingGroup:
         """Octets that may pass in all since the last report."""
         self._mark = 0
         """The use at which something is due next: a threshold, or the limit."""
-        self._up = self._down = self._early_up = self._early_down = 0
-        self._changed = False
-        self._sent: _Counters | None = None
         self._asked = False
         self._holds = False
         """The OCS has units reserved for it."""
@@ -116,9 +95,10 @@ class RatingGroup:
         """When new demand may make it ask again in spite of the refusal; None: it may not."""
         self._holding = 0
         self._last_use_at = 0
-        self._switch_at: int | None = None
         self._triggers: tuple[int, ...] = ()
+        """Changes of the bearer that the OCS wants to know of at once."""
         self._trigger: int | None = None
+        """The one that has come."""
 
     # --- the data path ------------------------------------------------------------------------------------------------
 
@@ -129,16 +109,11 @@ class RatingGroup:
 
     def count(self, up: int, down: int, now: int) -> None:
         """Octets have passed. ValueError where there was no quota for them."""
-        used = self.used + up + down
-        if used > self._mark:
+        if self.used + up + down > self._mark:
             raise ValueError(f"rating group {self.number}: {up + down} octets passed, {self.passable()} had quota")
-        if self._switch_at is not None and now > self._switch_at:
-            self._change_tariff()
-        self.used = used
-        self._up += up
-        self._down += down
+        self.add(up, down, now)
         self._last_use_at = now
-        if used == self._mark:
+        if self.used == self._mark:
             self._reached()
 
     def demand(self, now: int) -> None:
@@ -161,10 +136,17 @@ class RatingGroup:
         if self._mark == UNLIMITED and not self.uncontrolled:
             self._set_mark()
 
+    def release(self) -> None:
+        """Credit control is over: it passes without being counted here, unless it was refused."""
+        self.stop()
+        if self.refusal is None:
+            self.uncontrolled = True
+            self._limit = self._mark = UNLIMITED
+
     def stop(self) -> None:
         """Nothing passes any more, and nothing is due any more."""
         self._limit = self._mark = self.used
-        self._expires_at = self._switch_at = self._retry_at = self.reason = None
+        self._expires_at = self._retry_at = self.reason = None
         self._holds = self.asks = False
 
     # --- time, and the OCS's and the network's wishes -----------------------------------------------------------------
@@ -187,7 +169,7 @@ class RatingGroup:
         if self.in_flight:
             return
         if self._switch_at is not None and now >= self._switch_at:
-            self._change_tariff()
+            self.change_tariff()
         if self._expires_at is not None and now >= self._expires_at:
             self._expire()
         elif self._holding and self._holds and self.reason is None and now >= self._last_use_at + self._holding:
@@ -202,10 +184,10 @@ class RatingGroup:
 
     def rerate(self, trigger: int) -> None:
         """A condition of the bearer has changed; reported where the OCS has armed that trigger (TS 32.299 7.2.236)."""
-        if trigger in self._triggers and self._holds and self.reason is None:
-            self.reason = ReportingReason.RATING_CONDITION_CHANGE
-            self.asks = True
+        if trigger in self._triggers and self._trigger is None and self.reason is None:
             self._trigger = trigger
+            if self._holds:
+                self._tell_change()
 
     @property
     def ongoing(self) -> bool:
@@ -229,17 +211,16 @@ class RatingGroup:
     def request(self, now: int) -> MultipleServicesCreditControl:
         """Its part of a CCR-I or CCR-U: the use so far if there was quota for it, and the wish for units."""
         reason = self.reason
-        used: tuple[UsedServiceUnit, ...] = ()
         rest = self._limit - self.used if reason in _GOES_ON else 0
-        if self._holds or self.used or reason is ReportingReason.FINAL:
-            used = self._take_use(reason, now)
+        told = self._holds or self.used or reason is ReportingReason.FINAL
         mscc = MultipleServicesCreditControl(
             requested_service_unit=_SERVER_CHOOSES if self.asks else None,
-            used_service_unit=used,
+            used_service_unit=self.report(reason, now) if told else (),
             rating_group=self.number,
-            reporting_reason=() if reason is None or reason in _OF_A_UNIT_TYPE else (reason,),
-            trigger=None if self._trigger is None else Trigger(trigger_type=(self._trigger,)),
+            reporting_reason=() if reason is None or reason in OF_A_UNIT_TYPE else (reason,),
         )
+        if reason is ReportingReason.RATING_CONDITION_CHANGE and self._trigger is not None:
+            mscc.trigger = Trigger(trigger_type=(self._trigger,))
         self._asked = self.asks
         self.known = self.in_flight = True
         self.asks = self._holds = False
@@ -254,32 +235,6 @@ class RatingGroup:
         self.asks = False
         return self.request(now)
 
-    def delivered(self) -> None:
-        """The OCS has got the report."""
-        if self._sent is not None:
-            self.reported += self._sent[0] + self._sent[1] + self._sent[2] + self._sent[3]
-            self._sent = None
-
-    def returned(self) -> None:
-        """The OCS has not taken the report: what it told of counts as not reported."""
-        if self._sent is None:
-            return
-        up, down, early_up, early_down, changed = self._sent
-        self._sent = None
-        self.used += up + down + early_up + early_down
-        if self._changed and not changed:
-            early_up, early_down, up, down = up, down, 0, 0
-        self._changed |= changed
-        self._up += up
-        self._down += down
-        self._early_up += early_up
-        self._early_down += early_down
-
-    def lost(self) -> int:
-        """Octets of a report that nobody has answered, now given up."""
-        sent, self._sent = self._sent, None
-        return 0 if sent is None else sent[0] + sent[1] + sent[2] + sent[3]
-
     def obey(self, mscc: MultipleServicesCreditControl | None, now: int, settings: Settings) -> bool:
         """What the answer says of it; None: nothing. False if it grants units that cannot be counted here.
 
@@ -287,7 +242,6 @@ class RatingGroup:
         """
         self.in_flight = False
         self._limit = self._mark = self.used
-        self._switch_at = None
         code = ResultCode.SUCCESS if mscc is None or mscc.result_code is None else mscc.result_code
         validity = None if mscc is None or mscc.validity_time is None else now + mscc.validity_time * SECOND
         granted = None if mscc is None else mscc.granted_service_unit
@@ -351,10 +305,8 @@ class RatingGroup:
 
     def _answer_error(self, code: int, validity: int | None, now: int, settings: Settings) -> None:
         if code == ResultCode.CREDIT_CONTROL_NOT_APPLICABLE:
-            self.uncontrolled = True
             self.refusal = self.final = None
-            self.asks = False
-            self._limit = self._mark = UNLIMITED
+            self.release()
             return
         # RFC 8506 4.1.3: after RATING_FAILED no similar request again.
         retry_at = None if code == ResultCode.RATING_FAILED else now + settings.retry_seconds * SECOND
@@ -387,14 +339,17 @@ class RatingGroup:
         self._holding = (settings.quota_holding_seconds if holding is None else holding) * SECOND
         self._triggers = () if mscc.trigger is None else mscc.trigger.trigger_type
         self._threshold = mscc.volume_quota_threshold or 0
-        if tariff_time_change is not None and tariff_time_change * SECOND > now:
-            self._switch_at = tariff_time_change * SECOND
-            if self._changed:  # All that has passed so far is before the next change.
-                self._up += self._early_up
-                self._down += self._early_down
-                self._early_up = self._early_down = 0
-                self._changed = False
+        if tariff_time_change is None or tariff_time_change * SECOND <= now:
+            self.no_tariff_change(now)
+        else:
+            self.await_tariff_change(tariff_time_change * SECOND)
+        if self._trigger is not None:  # It changed while the request was on its way.
+            self._tell_change()
         self._set_mark()
+
+    def _tell_change(self) -> None:
+        self.reason = ReportingReason.RATING_CONDITION_CHANGE
+        self.asks = True
 
     def _set_mark(self) -> None:
         """Where the next report is due; the use may have come there already."""
@@ -402,43 +357,6 @@ class RatingGroup:
         self._mark = self._limit - self._threshold if ahead else self._limit
         if self.used >= self._mark:
             self._reached()
-
-    def _change_tariff(self) -> None:
-        self._early_up += self._up
-        self._early_down += self._down
-        self._up = self._down = 0
-        self._changed = True
-        self._switch_at = None
-
-    def _take_use(self, reason: ReportingReason | None, now: int) -> tuple[UsedServiceUnit, ...]:
-        """The use since the last report; in two parts where a tariff change lies between (RFC 8506 8.27)."""
-        if self._switch_at is not None and now >= self._switch_at:
-            self._change_tariff()
-        inside = reason if reason in _OF_A_UNIT_TYPE else None
-        up, down, early_up, early_down, changed = counters = (
-            self._up, self._down, self._early_up, self._early_down, self._changed,
-        )  # fmt: skip
-        self._sent = counters
-        self.used = self._up = self._down = self._early_up = self._early_down = 0
-        self._changed = False
-        if not changed:
-            return (_used(inside, None, up, down),)
-        parts = []
-        if early_up or early_down or not (up or down):
-            parts.append(_used(inside, TariffChangeUsage.UNIT_BEFORE_TARIFF_CHANGE, early_up, early_down))
-        if up or down:
-            parts.append(_used(inside, TariffChangeUsage.UNIT_AFTER_TARIFF_CHANGE, up, down))
-        return tuple(parts)
-
-
-def _used(reason: ReportingReason | None, part: TariffChangeUsage | None, up: int, down: int) -> UsedServiceUnit:
-    return UsedServiceUnit(
-        reporting_reason=reason,
-        tariff_change_usage=part,
-        cc_total_octets=up + down,
-        cc_input_octets=up,
-        cc_output_octets=down,
-    )
 
 
 def _in_other_units(granted: GrantedServiceUnit) -> bool:

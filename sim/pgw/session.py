@@ -14,8 +14,10 @@ groups that are due and of no other, so that what one payer's messages say never
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
+
+import msgspec
 
 from ocs.gy.messages import (
     Asa,
@@ -34,9 +36,10 @@ from ocs.gy.messages import (
     TerminationCause,
 )
 from ocs.units import SECOND
-from sim.pgw.bearer import Bearer, Settings, equipment, service_information, subscription_ids
+from sim.pgw.bearer import Bearer, Settings
+from sim.pgw.messages import acknowledge, pattern, service_information
 from sim.pgw.quota import RatingGroup
-from sim.pgw.states import TRANSITIONS, Event, State, event_of, processed
+from sim.pgw.states import FATES, Event, State, event_of, processed
 
 __all__ = ["Bearer", "CtfSession", "Settings", "unknown_session"]
 
@@ -49,7 +52,8 @@ CCFH_CONTINUE: Final = "ccfh_continue"
 NOT_APPLICABLE: Final = "4011"
 """Passed without credit control, because the OCS said so."""
 
-_PENDING: Final = (State.PENDING_I, State.PENDING_U, State.PENDING_T)
+_IDLE, _OPEN, _PENDING_U = State.IDLE, State.OPEN, State.PENDING_U
+"""Looked at with every CCR; an enum's members are not cheap to find."""
 _GONE: Final = (State.PENDING_T, State.UNCONTROLLED, State.ENDED)
 
 
@@ -58,22 +62,19 @@ class CtfSession:
 
     __slots__ = (
         "_attached",
-        "_bearer",
         "_cause",
         "_end_code",
-        "_equipment",
+        "_flying",
         "_groups",
         "_handling",
         "_lenient",
         "_number",
-        "_ocs_host",
         "_outstanding",
+        "_pattern",
         "_repeat_due",
         "_repeated",
-        "_service_information",
         "_settings",
         "_state",
-        "_subscription_ids",
         "_termination",
         "_tx_at",
         "_unreported",
@@ -83,15 +84,16 @@ class CtfSession:
     def __init__(self, settings: Settings, session_id: str, bearer: Bearer) -> None:
         self.session_id = session_id
         self._settings = settings
-        self._state = State.IDLE
+        self._state = _IDLE
         self._groups: dict[int, RatingGroup] = {}
+        self._flying: list[RatingGroup] = []
+        """Those that the request outstanding speaks of."""
         self._attached = False
         self._number = 0
         self._outstanding: Ccr | None = None
         self._tx_at: int | None = None
         self._repeated = self._repeat_due = self._lenient = False
         self._handling = settings.failure_handling
-        self._ocs_host = settings.destination_host
         self._termination: TerminationCause | None = None
         """Why the session is to end, once it is."""
         self._end_code: int | None = None
@@ -99,10 +101,8 @@ class CtfSession:
         self._cause = ""
         """In UNCONTROLLED: why."""
         self._unreported: dict[tuple[int, str], int] = defaultdict(int)
-        self._bearer = bearer
-        self._subscription_ids = subscription_ids(bearer)
-        self._equipment = equipment(bearer)
-        self._service_information = service_information(bearer)
+        self._pattern = pattern(settings, session_id, bearer)
+        """What all its requests have in common."""
 
     # --- the data path's side -----------------------------------------------------------------------------------------
 
@@ -140,8 +140,7 @@ class CtfSession:
 
         Where the OCS has armed that trigger, the use so far is reported; later CCRs tell the new conditions.
         """
-        self._bearer = bearer
-        self._service_information = service_information(bearer)
+        self._pattern.service_information = service_information(bearer)
         for group in self._groups.values():
             group.rerate(trigger)
 
@@ -154,29 +153,23 @@ class CtfSession:
     def next_request(self, now: int) -> Ccr | None:
         """What to send now, if anything. `repeated` tells whether it is the one outstanding, once more."""
         if self._outstanding is not None:
-            if not self._repeat_due:
-                return None
-            self._repeat_due = False
-            self._repeated = True
-            self._tx_at = now + self._settings.tx_seconds * SECOND
-            return self._outstanding
-        state = self._state
-        if state is State.OPEN:
-            due = [group for group in self._groups.values() if group.asks or group.reason is not None]
+            return self._repeat(now) if self._repeat_due else None
+        groups = self._groups.values()
+        if self._state is _OPEN:
+            due = [group for group in groups if group.asks or group.reason is not None]
             if not due:
                 return None
             if not self._ends_with(due):
-                self._state = State.PENDING_U
-                return self._send(CcRequestType.UPDATE, [group.request(now) for group in due], now)
+                self._state = _PENDING_U
+                return self._send(CcRequestType.UPDATE, due, [group.request(now) for group in due], now)
             self._leave(TerminationCause.ADMINISTRATIVE)
-            state = self._state
-        if state is State.LEAVING:
+        if self._state is State.LEAVING:
             self._state = State.PENDING_T
-            told = [g for g in self._groups.values() if (g.known or g.used) and not g.uncontrolled]
-            return self._send(CcRequestType.TERMINATION, [group.closing(now) for group in told], now)
-        if state is State.IDLE and self._attached:
+            told = [group for group in groups if (group.known or group.used) and not group.uncontrolled]
+            return self._send(CcRequestType.TERMINATION, told, [group.closing(now) for group in told], now)
+        if self._state is _IDLE and self._attached:
             self._state = State.PENDING_I
-            return self._send(CcRequestType.INITIAL, [group.request(now) for group in self._groups.values()], now)
+            return self._send(CcRequestType.INITIAL, list(groups), [group.request(now) for group in groups], now)
         return None
 
     def on_answer(self, answer: Cca | ErrorAnswer | None, now: int) -> None:
@@ -196,37 +189,30 @@ class CtfSession:
                 return
             if answer.credit_control_failure_handling is not None:
                 self._handling = answer.credit_control_failure_handling
-            self._ocs_host = self._settings.destination_host or answer.origin_host
+            if self._pattern.destination_host is None:
+                self._pattern.destination_host = answer.origin_host
             services = answer.multiple_services_credit_control
-        taken = processed(code)
-        for group in self._groups.values():
-            if group.in_flight:
-                group.delivered() if taken else group.returned()
+        if processed(code):
+            for group in self._flying:
+                group.delivered()
+        else:
+            for group in self._flying:
+                group.returned()
         self._move(event_of(code), code, services, now)
 
     def on_push(self, push: Rar | Asr, now: int) -> Raa | Asa:
         """A RAR or ASR for this session. Its answer; the CCR that it causes follows by `next_request`."""
         if isinstance(push, Rar):
-            return Raa(
-                session_id=push.session_id,
-                origin_host=self._settings.origin_host,
-                origin_realm=self._settings.origin_realm,
-                result_code=self._reauthorise(push.rating_group),
-            )
-        known = self._state is not State.UNCONTROLLED and self._state is not State.ENDED
-        if known:
-            self._leave(TerminationCause.ADMINISTRATIVE)
-        return Asa(
-            session_id=push.session_id,
-            origin_host=self._settings.origin_host,
-            origin_realm=self._settings.origin_realm,
-            result_code=ResultCode.SUCCESS if known else ResultCode.UNKNOWN_SESSION_ID,
-        )
+            return acknowledge(self._settings, push, self._reauthorise(push.rating_group))
+        if self._state is State.UNCONTROLLED or self._state is State.ENDED:
+            return acknowledge(self._settings, push, ResultCode.UNKNOWN_SESSION_ID)
+        self._leave(TerminationCause.ADMINISTRATIVE)
+        return acknowledge(self._settings, push, ResultCode.SUCCESS)
 
     def next_deadline(self) -> int | None:
         """When `tick` has something to do: Tx, validity, holding time, tariff change. None: never, as things are."""
         first = self._tx_at
-        if self._state is State.OPEN or self._state is State.PENDING_U:
+        if self._state is _OPEN or self._state is _PENDING_U:
             for group in self._groups.values():
                 at = group.next_deadline()
                 if at is not None and (first is None or at < first):
@@ -237,7 +223,7 @@ class CtfSession:
         """Time has passed; what has passed until now is counted."""
         if self._tx_at is not None and now >= self._tx_at:
             self._no_answer(now)
-        if self._state is State.OPEN or self._state is State.PENDING_U:
+        if self._state is _OPEN or self._state is _PENDING_U:
             for group in self._groups.values():
                 group.tick(now)
 
@@ -246,7 +232,7 @@ class CtfSession:
     @property
     def is_open(self) -> bool:
         """The CCR-I was granted, and the session is not about to end."""
-        return (self._state is State.OPEN or self._state is State.PENDING_U) and self._termination is None
+        return (self._state is _OPEN or self._state is _PENDING_U) and self._termination is None
 
     @property
     def ended(self) -> bool:
@@ -292,62 +278,61 @@ class CtfSession:
         if group is None:
             group = self._groups[number] = RatingGroup(number)
             if self._state is State.UNCONTROLLED:
-                group.uncontrolled = True
-            if self._lenient or self._state is State.UNCONTROLLED:
+                group.release()
+            elif self._lenient:
                 group.open_up()
         return group
 
-    def _ends_with(self, due: Iterable[RatingGroup]) -> bool:
+    def _ends_with(self, due: list[RatingGroup]) -> bool:
         """Final units of TERMINATE are used, and all there is in the session is at its end (RFC 8506 table 4).
 
         A rating group that only rests, with nothing reserved, may be asked for again: it keeps the session.
         """
-        return any(group.reason is ReportingReason.FINAL for group in due) and all(
-            group.over for group in self._groups.values()
-        )
+        for group in due:
+            if group.reason is ReportingReason.FINAL:
+                return all(group.over for group in self._groups.values())
+        return False
 
-    def _send(self, kind: CcRequestType, services: list[MultipleServicesCreditControl], now: int) -> Ccr:
-        settings = self._settings
-        request = Ccr(
-            session_id=self.session_id,
-            origin_host=settings.origin_host,
-            origin_realm=settings.origin_realm,
-            destination_realm=settings.destination_realm,
-            service_context_id=settings.service_context_id,
+    def _send(
+        self, kind: CcRequestType, groups: list[RatingGroup], services: list[MultipleServicesCreditControl], now: int
+    ) -> Ccr:
+        request = msgspec.structs.replace(
+            self._pattern,
             cc_request_type=kind,
             cc_request_number=self._number,
-            destination_host=self._ocs_host,
-            origin_state_id=settings.origin_state_id,
             event_timestamp=now // SECOND,
-            subscription_id=self._subscription_ids,
-            termination_cause=self._termination if kind is CcRequestType.TERMINATION else None,
-            multiple_services_indicator=1 if kind is CcRequestType.INITIAL else None,
             multiple_services_credit_control=tuple(services),
-            user_equipment_info=self._equipment,
-            service_information=self._service_information,
         )
+        if kind is CcRequestType.INITIAL:
+            request.multiple_services_indicator = 1
+        elif kind is CcRequestType.TERMINATION:
+            request.termination_cause = self._termination
         self._number += 1
         self._outstanding = request
-        self._repeated = False
-        self._tx_at = now + settings.tx_seconds * SECOND
+        self._flying = groups
+        self._tx_at = now + self._settings.tx_seconds * SECOND
         return request
+
+    def _repeat(self, now: int) -> Ccr | None:
+        self._repeat_due = False
+        self._repeated = True
+        self._tx_at = now + self._settings.tx_seconds * SECOND
+        return self._outstanding
 
     def _no_answer(self, now: int) -> None:
         """Tx is over, or the request could not be sent."""
         self._tx_at = None
         event = Event.NOT_DELIVERED if self._repeated else Event.TX_EXPIRED
-        before = self._state
-        after = TRANSITIONS[before, event][self._failure_handling()]
-        if after is before:
+        if FATES[self._state][event][self._failure_handling()] is self._state:
             self._repeat_due = True
-            if self._handling is CreditControlFailureHandling.CONTINUE and before is not State.PENDING_T:
+            if self._handling is CreditControlFailureHandling.CONTINUE and self._termination is None:
                 self._lenient = True
                 for group in self._groups.values():
                     group.open_up()
             return
-        for number, group in self._groups.items():
-            if octets := group.lost():
-                self._unreported[number, NO_ANSWER] += octets
+        for group in self._flying:
+            if octets := group.given_up():
+                self._unreported[group.number, NO_ANSWER] += octets
         self._move(Event.NOT_DELIVERED, None, (), now)
 
     def _failure_handling(self) -> CreditControlFailureHandling:
@@ -361,50 +346,48 @@ class CtfSession:
     ) -> None:
         """The request outstanding is done: the next state, and what follows from it."""
         before = self._state
-        self._state = after = TRANSITIONS[before, event][self._failure_handling()]
+        handling = self._handling if event is Event.GRANTED else self._failure_handling()
+        self._state = after = FATES[before][event][handling]
         self._outstanding = self._tx_at = None
         self._repeated = self._repeat_due = False
-        if after is State.OPEN:
+        if after is _OPEN:
             self._obey(services, now)
             if self._termination is not None:
                 self._leave(self._termination)
             return
-        if self._lenient:
-            self._lenient = False
-        for group in self._groups.values():
+        for group in self._flying:
             group.in_flight = False
+        self._lenient = False
         if after is State.UNCONTROLLED:
             self._release(NOT_APPLICABLE if event is Event.NOT_APPLICABLE else CCFH_CONTINUE)
             return
         if before is not State.PENDING_T:
             self._end_code = code
-        told = code is not None and code != ResultCode.UNKNOWN_SESSION_ID
-        if after is State.LEAVING or (
-            before is State.PENDING_U and told and any(group.used for group in self._groups.values())
-        ):
-            self._state = State.OPEN
-            self._leave(self._termination or TerminationCause.ADMINISTRATIVE)
+        untold = before is _PENDING_U and code is not None and code != ResultCode.UNKNOWN_SESSION_ID
+        if after is State.LEAVING or (untold and any(group.used for group in self._groups.values())):
+            self._state = _OPEN
+            self._leave(TerminationCause.ADMINISTRATIVE)
         else:
             self._give_up(NOT_SENT if code is None else str(code))
 
     def _obey(self, services: tuple[MultipleServicesCreditControl, ...], now: int) -> None:
-        """Grants and refusals of each rating group; its own alone."""
-        groups, good = self._groups, True
-        for mscc in services:
-            if mscc.rating_group is None:
-                group = next(iter(groups.values())) if len(groups) == 1 else None
-            else:
-                group = groups.get(mscc.rating_group)
-            if group is not None and group.in_flight:
-                good &= group.obey(mscc, now, self._settings)
-        for group in groups.values():
-            if group.in_flight:
-                good &= group.obey(None, now, self._settings)
+        """Grants and refusals, of each rating group its own."""
+        countable = True
+        sole = len(self._groups) == 1
+        for group in self._flying:
+            own = None
+            for mscc in services:
+                if mscc.rating_group == group.number or (sole and mscc.rating_group is None):
+                    own = mscc
+                    break
+            countable &= group.obey(own, now, self._settings)
+            if group.uncontrolled:
+                self._forgo(group, NOT_APPLICABLE)
         if self._lenient:
             self._lenient = False
-            for group in groups.values():
+            for group in self._groups.values():
                 group.limit_again()
-        if not good:  # RFC 8506 8.17: units of an unknown type end the session.
+        if not countable:  # RFC 8506 8.17: units of a type that the client does not know end the session.
             self._leave(TerminationCause.BAD_ANSWER)
 
     def _leave(self, cause: TerminationCause) -> None:
@@ -413,34 +396,35 @@ class CtfSession:
             self._termination = cause
         for group in self._groups.values():
             group.stop()
-        if self._state is State.OPEN:
+        if self._state is _OPEN:
             self._state = State.LEAVING
-        elif self._state is State.IDLE or self._state is State.UNCONTROLLED:
+        elif self._state is _IDLE or self._state is State.UNCONTROLLED:
             self._state = State.ENDED
 
     def _give_up(self, cause: str) -> None:
-        """The session has ended, and what is not reported never will be."""
+        """The session has ended."""
         self._state = State.ENDED
-        for number, group in self._groups.items():
+        for group in self._groups.values():
+            self._forgo(group, cause)
             group.stop()
-            if group.used:
-                self._unreported[number, cause] += group.used
-                group.used = 0
+
+    def _forgo(self, group: RatingGroup, cause: str) -> None:
+        """What has passed and is in no report yet never will be."""
+        if octets := group.forgone():
+            self._unreported[group.number, cause] += octets
 
     def _release(self, cause: str) -> None:
-        """Credit control is over, the service is not."""
+        """Credit control is over; the service is not, unless its end was waiting already."""
         self._cause = cause
-        for number, group in self._groups.items():
-            if group.used:
-                self._unreported[number, cause] += group.used
-            group.stop()
-            group.used = 0
-            group.uncontrolled = group.refusal is None
-            group.open_up()
+        for group in self._groups.values():
+            self._forgo(group, cause)
+            group.release()
+        if self._termination is not None:
+            self._leave(self._termination)
 
     def _reauthorise(self, rating_group: int | None) -> ResultCode:
         """RFC 8506 5.5: 2002 if a CCR-U follows, 2001 if what was asked for is on its way already."""
-        if self._state in _GONE or self._state is State.IDLE:
+        if self._state in _GONE or self._state is _IDLE:
             return ResultCode.UNKNOWN_SESSION_ID
         if self._termination is not None:
             return ResultCode.SUCCESS
@@ -456,10 +440,4 @@ class CtfSession:
 
 def unknown_session(settings: Settings, push: Rar | Asr) -> Raa | Asa:
     """What the gateway answers to a push for a session that it does not have (RFC 6733 8.3.2, 8.5.2)."""
-    kind = Raa if isinstance(push, Rar) else Asa
-    return kind(
-        session_id=push.session_id,
-        origin_host=settings.origin_host,
-        origin_realm=settings.origin_realm,
-        result_code=ResultCode.UNKNOWN_SESSION_ID,
-    )
+    return acknowledge(settings, push, ResultCode.UNKNOWN_SESSION_ID)

@@ -93,6 +93,9 @@ TRANSITIONS: Final[Mapping[tuple[State, Event], Fate]] = {
     (State.PENDING_T, Event.TX_EXPIRED): _always(State.PENDING_T),
 }
 
+FATES: Final = tuple(tuple(TRANSITIONS.get((state, event), _always(state)) for event in Event) for state in State)
+"""The same, to be indexed by state, event and failure handling."""
+
 _LOOP_DETECTED: Final = 3005
 
 _NAMED: Final[Mapping[int, Event]] = {
