@@ -12,8 +12,8 @@ request repeated, T bit set), `topup <split> <bundle>`, `suspend|resume|terminat
 `apn`, `action`, `peer`, `state` (Origin-State-Id), `nsapi`, `charging` (Charging-Id), `plmn`, `rat`, `stamp` (seconds
 from the start, or `none`), `t=1` (T bit). APN `sms` and `voice` stand for those service contexts.
 A service reads `<rating group> [used V] [up V down V] [time N] [units N] [ask [V]] [asktime N] [askunits N] [askmoney]
-[reason R] [because R] [si N] [before V] [after V] [unsure V] [and ...]`; a `-` stands for no rating group, `command` for
-units outside of any MSCC, `V/V` for input and output without a total, `because` for a reason beside the used units,
+[reason R] [because R] [si N] [before V] [after V] [unsure V] [and ...]`; a `-` stands for no rating group, `command`
+for units outside of any MSCC, `V/V` for input and output without a total, `because` for a reason beside the used units,
 `and` begins another set of used units.
 Results: a Result-Code (with `ccfh X`, `failed <AVP>`, `balance X`, `cost <micros>`, `units V`, `fui X`), `ok`,
 `refused`, `none`. What else: services of the answer `<rating group> <code> [V] [<validity>s] [final|redirect|restrict]
@@ -21,7 +21,7 @@ Results: a Result-Code (with `ccfh X`, `failed <AVP>`, `balance X`, `cost <micro
 checked; V is octets, `<n>t` seconds or `<n>u` specific units), `<split>[#n] used/reserved/remaining` in MB (#n: of the
 split's n-th subscription), `vsim <split> <status>`, `rar <session> <rg>` and `asr <session>` (all pushes, in order),
 `edr <rating group> V [late] [unattributed] [time_from_receipt] [overrun V] [cost <micros>] [cycle <id>] [plan
-<id>.<version>] [payer <account>] [plmn X] [reason X]` (all records), `why <words of a rule>`, `alarm`.
+<id>.<version>] [payer <account>] [plmn X] [parts N+N] [reason X]` (all records), `why <words of a rule>`, `alarm`.
 
 Balances are read off the ledger lines, not from the engine's memory.
 """

@@ -69,7 +69,7 @@ def octets(text: str) -> int:
 
 
 def world(name: str, change: dict[str, Any] | None = None) -> Provisioning:
-    """The provisioning under `worlds/`, with values at dotted paths (plans and SIMs by id) changed."""
+    """The provisioning under `worlds/`, with values at dotted paths (plans and SIMs by id) changed or added."""
     path = HERE / "worlds" / f"{name}.yaml"
     tree = read_yaml(path)
     for dotted, value in (change or {}).items():
@@ -80,7 +80,9 @@ def world(name: str, change: dict[str, Any] | None = None) -> Provisioning:
                 node = node[int(key)] if key.isdigit() else next(item for item in node if item["id"] == key)
             else:
                 node = node.setdefault(key, {})
-        if value is None:
+        if isinstance(node, list):
+            node.append(copy.deepcopy(value))
+        elif value is None:
             del node[last]
         else:
             node[last] = copy.deepcopy(value)

@@ -77,6 +77,8 @@ def edr_words(edr: Edr, like: str) -> str:
         words.append(f"payer {edr.account_id}")
     if " plmn " in like:
         words.append(f"plmn {edr.serving_plmn}")
+    if " parts " in like:
+        words.append("parts " + "+".join(str(part.amount) for part in edr.bucket_parts))
     if " reason " in like:
         words.append(f"reason {edr.reporting_reason}")
     return " ".join(words)
