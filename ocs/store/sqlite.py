@@ -1,8 +1,8 @@
 """The journal in a SQLite file, with the tables behind it. One process owns the file: `<file>.lock` says which.
 
 Opened with any SQL tool it shows `journal` (sequence, instant, kind, request and answer as octets), the views
-`edr` and `transfer` with the columns of `ocs.records`. Instants are microseconds UTC. WAL with synchronous=FULL: a commit is
-on the disk when it returns.
+`edr` and `transfer` with the columns of `ocs.records`. Instants are microseconds UTC. WAL with synchronous=FULL: a
+commit is on the disk when it returns.
 """
 
 from __future__ import annotations
