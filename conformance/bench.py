@@ -49,7 +49,10 @@ class Run:
         """Origin-Host of the SUT, from its CEA."""
         self.sut_realm: str | None = None
         self._lock = threading.Lock()
+        self.token = time.time_ns() // 1000 % 10**9
+        """Part of every Session-Id, so that two runs of one second never share any."""
         self._serial = 0
+        self._nodes = 0
         self._fresh = {role: list(getattr(ics.subscribers, role)) for role in Subscribers.model_fields}
 
     def serial(self) -> int:
@@ -57,6 +60,12 @@ class Run:
         with self._lock:
             self._serial += 1
             return self._serial
+
+    def node_number(self) -> int:
+        """The number of a gateway that nobody has played yet."""
+        with self._lock:
+            self._nodes += 1
+            return self._nodes
 
     def take(self, role: str) -> Subscriber:
         """A subscriber that no other case has had or will get."""
@@ -94,7 +103,7 @@ class Bench:
         pattern = self.ics.tester.origin_host
         if "{n}" not in pattern and any(not line.closed_by_peer for line in self.lines):
             raise not_applicable("needs several Origin-Hosts: tester.origin_host with {n}")
-        return Node(pattern.replace("{n}", str(self.run.serial())), self.ics.tester.origin_realm)
+        return Node(pattern.replace("{n}", str(self.run.node_number())), self.ics.tester.origin_realm)
 
     def raw_line(self, node: Node | None = None) -> Line:
         """A TCP connection on which nothing has been said."""
@@ -298,7 +307,7 @@ class Session:
         self.service = service
         self.line = line
         self.charging_id = bench.run.serial()
-        self.session_id = f"{line.node.host};{int(time.time())};{bench.run.seed};{self.charging_id}"
+        self.session_id = f"{line.node.host};{int(time.time())};{bench.run.token};{self.charging_id}"
         self.number = 0
         self.is_open = False
         self.context = subscriber.context or bench.ics.tester.service_context

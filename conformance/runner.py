@@ -36,6 +36,8 @@ class RunResult:
     reachable: bool = True
     trouble: str = ""
     """Why the run could not begin or go on."""
+    sut_host: str | None = None
+    """Origin-Host of the SUT."""
     left_out: list[str] = field(default_factory=list)
     """Cases that a budget left out."""
 
@@ -118,6 +120,7 @@ def run_cases(
     order = {case.id: number for number, case in enumerate(chosen)}
     out.results.sort(key=lambda result: order[result.case_id])
     out.seconds = time.monotonic() - began
+    out.sut_host = run.sut_host
     return out
 
 

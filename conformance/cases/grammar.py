@@ -182,6 +182,8 @@ def _inner_past_group(session: Session) -> Sequence[bytes]:
 BAD_LENGTHS = (
     _BadLength("RFC6733-7.1.5-7", "4", "an AVP whose length is 4, below its header",
                lambda _: [raw_avp(55, bytes(4), length=4)], code(5014) | CLOSED),
+    _BadLength("RFC6733-7.1.5-7", "3", "an AVP whose length is 3, below its header",
+               lambda _: [raw_avp(55, bytes(4), length=3)], code(5014) | CLOSED),
     _BadLength("RFC6733-7.1.5-7", "0", "an AVP whose length is 0",
                lambda _: [raw_avp(55, bytes(4), length=0)], code(5014) | CLOSED),
     _BadLength("RFC6733-7.1.5-8", "60000", "an AVP whose length runs past the message",

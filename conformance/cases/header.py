@@ -156,15 +156,14 @@ def _proxy_info(number: int) -> bytes:
 
 @case("RFC6733-6.2-6")
 def proxy_info(bench: Bench) -> None:
-    """CCR-I with two Proxy-Info, once good and once refused."""
+    """CCR-I with two Proxy-Info, once good, and twice such as is refused."""
     infos = [_proxy_info(1), _proxy_info(2)]
-    for request, wanted in (
-        (_initial(bench).adding(*infos), code(2001)),
-        (_initial(bench).setting("Service-Context-Id", "nothing@example.invalid").adding(*infos), failure()),
-        (_initial(bench).setting("Destination-Realm", "nowhere.invalid").without("Destination-Host").adding(*infos),
-         failure()),
-    ):  # fmt: skip
-        reply = bench.answer(bench.expect(_ask(bench, request), wanted))
+    for request in (
+        _initial(bench),
+        _initial(bench).setting("Service-Context-Id", "nothing@example.invalid"),
+        _initial(bench).setting("Destination-Realm", "nowhere.invalid").without("Destination-Host"),
+    ):
+        reply = bench.answer(_ask(bench, request.adding(*infos)))
         back = [item.octets for item in reply.tree.all("Proxy-Info")]
         bench.check(back == infos, "both Proxy-Info unchanged and in their order", f"{len(back)} in {reply.title}")
 
@@ -225,7 +224,7 @@ def same_hop_by_hop(bench: Bench) -> None:
     """Two connections use one Hop-by-Hop id at the same moment."""
     subscriber = bench.rich()
     lines = [bench.open_line() for _ in range(2)]
-    for turn in range(3):
+    for turn in range(20):
         sessions = [bench.session(subscriber, line=line) for line in lines]
         hop = 0x01000000 + turn
         requests = [

@@ -34,7 +34,8 @@ def subscription_type(bench: Bench) -> None:
     """CCR-I whose only Subscription-Id is of type 99."""
     session, request = initial(bench)
     odd = subscription_id(99, session.subscriber.imsi)
-    reply = bench.expect(ask(session, request.without("Subscription-Id").adding(odd)), code(5004, 5030))
+    reply = reply = ask(session, request.without("Subscription-Id").adding(odd))
+    bench.expect(reply, failure() | CLOSED)
     bench.check(not bench.answer(reply).any_grant, "no grant", reply.title)
 
 
@@ -43,7 +44,8 @@ def bad_utf8_in_subscription(bench: Bench) -> None:
     """Octets that are no UTF-8 in Subscription-Id-Data."""
     session, request = initial(bench)
     odd = subscription_id(1, b"00101\xff\xfe000")
-    bench.expect(ask(session, request.without("Subscription-Id").adding(odd)), code(5004, 5030))
+    reply = ask(session, request.without("Subscription-Id").adding(odd))
+    bench.expect(reply, failure() | CLOSED)
 
 
 @case("RFC6733-4.3.1-1", variant="Session-Id", destructive=True)
@@ -51,7 +53,7 @@ def bad_utf8_in_session(bench: Bench) -> None:
     """Octets that are no UTF-8 in Session-Id."""
     session, request = initial(bench)
     odd = session.session_id.encode() + b"\xff\xfe"
-    bench.expect(ask(session, request.setting("Session-Id", odd)), code(5004, 5012) | CLOSED)
+    bench.expect(ask(session, request.setting("Session-Id", odd)), failure() | CLOSED)
 
 
 @case("RFC6733-4.2-1")

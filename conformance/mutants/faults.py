@@ -1,19 +1,12 @@
-"""The mutants of an OCS."""
+"""All mutants of an OCS."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from conformance.mutants.credit_faults import CREDIT
+from conformance.mutants.mutant import Mutant
+from conformance.mutants.wire_faults import WIRE
 
+MUTANTS: tuple[Mutant, ...] = (*CREDIT, *WIRE)
+"""Those of charging first."""
 
-@dataclass(frozen=True)
-class Mutant:
-    """A broken OCS. `fault`: what somebody did, in a sentence; `install` does it to this process."""
-
-    name: str
-    fault: str
-    install: Callable[[], None]
-
-
-MUTANTS: tuple[Mutant, ...] = ()
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

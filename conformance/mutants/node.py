@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+from conformance.mutants.charging import PROVISIONING, WRAPS, Apply
 from conformance.mutants.faults import BY_NAME
 from ocs.charging.commands import Charge, Command, Expire, Outcome, Provision, PushAnswered, Receipt, SetStatus, TopUp
 from ocs.charging.engine import Engine
@@ -36,6 +37,9 @@ class MutantOcs:
 
     def __init__(self, timers: Timers) -> None:
         self.engine = Engine(HOST, REALM)
+        self._apply: Apply = self.engine.apply
+        for wrap in WRAPS:
+            self._apply = wrap(self._apply)
         self.server = GyServer(Identity(host=HOST, realm=REALM, origin_state_id=int(time.time())), timers=timers)
         self.edrs: list[Edr] = []
         self._last = 0
@@ -45,7 +49,7 @@ class MutantOcs:
     def apply(self, command: Command) -> Outcome:
         """One command; pushes are queued behind its answer."""
         self._last = max(self._last, time.time_ns() // 1000)
-        outcome = self.engine.apply(command, self._last)
+        outcome = self._apply(command, self._last)
         self.edrs += outcome.edrs
         return outcome
 
@@ -142,7 +146,10 @@ class MutantOcs:
 async def serve(provisioning: Path, timers: Timers) -> None:
     """Runs one OCS until SIGTERM."""
     ocs = MutantOcs(timers)
-    outcome = ocs.apply(Provision(load_provisioning(provisioning), "start"))
+    catalogue = load_provisioning(provisioning)
+    for change in PROVISIONING:
+        catalogue = change(catalogue)
+    outcome = ocs.apply(Provision(catalogue, "start"))
     assert isinstance(outcome.answer, Receipt)
     if outcome.answer.error:
         raise SystemExit(outcome.answer.error)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,8 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from conformance.sut.ics import Claims, HookName, HookSpec, Http, Ics, Service, Subscriber, Subscribers, Sut, Timers
+from conformance.sut.hooks import Hooks
+from conformance.sut.ics import Claims, HookName, HookSpec, Ics, Service, Subscriber, Subscribers, Sut, Timers
 
 RICH_OCTETS = 10**15
 PREPAID_OCTETS = 10_000_000
@@ -167,51 +169,6 @@ CLAIMS = Claims(
 )
 
 
-@contextmanager
-def started_node(mutant: str | None = None, *, watchdog_seconds: float = 30.0) -> Iterator[Ics]:
-    """The OCS of `conformance.mutants.node`, sound or with a fault, as a process; and its PIXIT."""
-    provisioning, subscribers = world()
-    with tempfile.TemporaryDirectory(prefix="splitsim-") as folder:
-        path = Path(folder) / "provisioning.yaml"
-        with path.open("w", encoding="utf-8") as file:
-            YAML(typ="safe").dump(provisioning, file)
-        command = [sys.executable, "-m", "conformance.mutants.node", str(path), "--watchdog", str(watchdog_seconds)]
-        command += ["--capabilities", "2", *(["--mutant", mutant] if mutant else [])]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            try:
-                assert process.stdout is not None
-                ports = json.loads(process.stdout.readline())
-                door = f"http://127.0.0.1:{ports['http']}"
-                barred = subscribers.barred[0]
-                ics = Ics(
-                    sut=Sut(name=mutant or "our engine", address=f"127.0.0.1:{ports['gy']}"),
-                    timers=Timers(
-                        answer_seconds=3, quiet_seconds=0.3, capabilities_seconds=3, watchdog_seconds=watchdog_seconds
-                    ),
-                    claims=CLAIMS,
-                    subscribers=subscribers,
-                    hooks=_hooks(door),
-                )
-                from conformance.sut.hooks import Hooks
-
-                Hooks(ics.hooks).call("suspend", imsi=barred.imsi, split="wifi")
-                yield ics
-            finally:
-                process.terminate()
-
-
-def _hooks(door: str) -> dict[HookName, HookSpec]:
-    def get(target: str, columns: dict[str, str] | None = None) -> HookSpec:
-        return HookSpec(http=Http(method="GET", url=f"{door}{target}"), columns=columns or {})
-
-    return {
-        "top_up": get("/topup?imsi={imsi}&split={split}&bundle=more"),
-        "suspend": get("/suspend?imsi={imsi}&split={split}"),
-        "resume": get("/resume?imsi={imsi}&split={split}"),
-        "edrs": get("/edrs", EDR_COLUMNS),
-    }
-
-
 EDR_COLUMNS = {
     "session_id": "session_id",
     "request_number": "cc_request_number",
@@ -226,3 +183,56 @@ EDR_COLUMNS = {
     "reason": "reporting_reason",
     "overrun": "octets_overrun",
 }
+
+
+def write_provisioning(provisioning: dict[str, object], path: Path) -> None:
+    """Writes the file that `splitsim serve --provision` reads."""
+    with path.open("w", encoding="utf-8") as file:
+        YAML(typ="safe").dump(provisioning, file)
+
+
+@contextmanager
+def started_serve() -> Iterator[Ics]:
+    """`splitsim serve` as a process on a store of its own, and its PIXIT; it ends with the context."""
+    provisioning, subscribers = world()
+    with tempfile.TemporaryDirectory(prefix="splitsim-") as folder:
+        path = Path(folder) / "provisioning.yaml"
+        write_provisioning(provisioning, path)
+        database = f"sqlite:///{folder}/ocs.db"
+        command = [sys.executable, "-m", "splitsim"]
+        serve = [*command, "serve", "--provision", str(path), "--db", database, "--gy", "127.0.0.1:0"]
+        with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                ics = Ics(
+                    sut=Sut(name="our own OCS", address=_address(process)),
+                    timers=Timers(answer_seconds=3, quiet_seconds=0.3, capabilities_seconds=12),
+                    claims=CLAIMS,
+                    subscribers=subscribers,
+                    hooks=_hooks(shlex.join(command), database),
+                )
+                barred = subscribers.barred[0]
+                Hooks(ics.hooks).call("suspend", imsi=barred.imsi, split=barred.split)
+                yield ics
+            finally:
+                process.terminate()
+
+
+def _address(process: subprocess.Popen[str]) -> str:
+    """The Gy address that the process prints when it listens."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        found = re.search(r"(?i)gy\b\D*(\d+\.\d+\.\d+\.\d+:\d+)", line)
+        if found:
+            return found[1]
+    raise RuntimeError("splitsim serve ended: " + "".join(lines))
+
+
+def _hooks(splitsim: str, database: str) -> dict[HookName, HookSpec]:
+    db = shlex.quote(database)
+    return {
+        "top_up": HookSpec(command=f"{splitsim} topup --db {db} {{imsi}} --split {{split}} --bundle more"),
+        "suspend": HookSpec(command=f"{splitsim} suspend --db {db} {{imsi}} --split {{split}}"),
+        "resume": HookSpec(command=f"{splitsim} resume --db {db} {{imsi}} --split {{split}}"),
+    }

@@ -226,8 +226,12 @@ def _refusals(message: Message) -> list[int]:
     return [code for code in codes if code >= 3000]
 
 
-def _units_of(message: Message) -> list[bytes]:
-    return [item.octets for item in message.tree.all("Multiple-Services-Credit-Control")]
+_CONTENT = ("Multiple-Services-Credit-Control", "Subscription-Id", "Service-Context-Id", "Service-Information")
+
+
+def _content_of(message: Message) -> list[bytes]:
+    """What makes two requests of one number the same, whatever relays have added."""
+    return [item.octets for name in _CONTENT for item in message.tree.all(name)]
 
 
 def _repeated(seen: Seen) -> bool:
@@ -240,7 +244,7 @@ def _repeated(seen: Seen) -> bool:
         and known[1] is not None
         and known[0].hop_by_hop != seen.request.hop_by_hop
         and known[0].tree.number("CC-Request-Type") == seen.request.tree.number("CC-Request-Type")
-        and _units_of(known[0]) == _units_of(seen.request)
+        and _content_of(known[0]) == _content_of(seen.request)
     )
 
 

@@ -1,0 +1,167 @@
+"""`conformance doctor`: the first talk with an OCS, step by step, each with a hint for what to look at if it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from conformance.bench import Bench, Run
+from conformance.pcap import write_pcap
+from conformance.sut.ics import Ics
+from conformance.tester.line import Line
+from conformance.tester.observe import NoMessage, Reply
+from conformance.tester.request import cer, dpr
+from conformance.watch import watch
+from conformance.wire.message import Message
+
+Outcome = Literal["ok", "failed", "unreachable"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: what was tried, how it went, what was seen, and where to look if it failed."""
+
+    name: str
+    outcome: Outcome
+    seen: str
+    hint: str = ""
+
+
+CER_HINTS: Final = {
+    3010: "the SUT knows only configured peers: add the tester's Origin-Host and address to its peer table",
+    5005: "the SUT misses an AVP in the CER: see Failed-AVP in the trace",
+    5010: "the SUT does not offer application 4 (credit control) on this listener",
+    5012: "the SUT refuses this peer for a reason of its own: look into its log",
+    5017: "the SUT insists on TLS",
+}
+CCR_HINTS: Final = {
+    3001: "the SUT does not know CCR here: is this its Gy listener?",
+    3002: "the SUT is not, and does not reach, the host named in Destination-Host",
+    3003: "the SUT does not serve this realm: state sut.realm in the PIXIT",
+    3004: "the SUT says that it is overloaded",
+    3007: "the SUT does not serve application 4",
+    4010: "the service is denied: no plan or split for this APN, or the subscriber is barred",
+    4011: "the service is free: choose a rating group that is charged",
+    4012: "the subscriber has no credit: top it up",
+    5001: "the SUT does not know an AVP that the tester sent: Failed-AVP in the trace names it",
+    5003: "the subscriber is not permitted to use this service",
+    5004: "the SUT dislikes a value: Failed-AVP in the trace names it",
+    5005: "the SUT misses an AVP: Failed-AVP in the trace names it",
+    5012: "the SUT gives no reason: look into its log",
+    5030: "the SUT does not know this IMSI: is it provisioned, and is that the identity it charges by?",
+    5031: "the SUT cannot rate this: check --apn and --rg, and the Service-Context-Id",
+}
+
+
+def examine(ics: Ics, pcap: Path | None = None) -> Iterator[Step]:
+    """Takes the steps one by one, and stops at the first that makes the next ones pointless."""
+    run = Run(ics)
+    bench = Bench(run, "doctor", ("ROB-3",))
+    try:
+        yield from _steps(bench)
+    finally:
+        bench.close()
+        if pcap is not None:
+            write_pcap(pcap, bench.trace.records, run.address[1])
+    watched = watch(bench.trace.records)
+    if not watched.messages:
+        return
+    against = [complaint for complaint in watched.complaints if complaint.sender == "ocs"]
+    if against:
+        first = against[0]
+        seen = f"{len(against)} remarks, the first: {first.row}: {first.title}: {first.text}"
+        yield Step("rules for every message", "failed", seen, "`conformance explain ROW` says what is asked")
+    else:
+        yield Step("rules for every message", "ok", f"{watched.messages} messages, nothing against them")
+
+
+def _steps(bench: Bench) -> Iterator[Step]:
+    host, port = bench.run.address
+    try:
+        line = bench.raw_line()
+    except OSError as error:
+        hint = "is the OCS listening there, on TCP, and does nothing stand between? (SCTP alone will not do)"
+        yield Step(f"TCP to {host}:{port}", "unreachable", str(error), hint)
+        return
+    yield Step(f"TCP to {host}:{port}", "ok", "connected")
+    reply = line.ask(cer(line.node))
+    step = _capabilities(bench, line, reply)
+    yield step
+    if step.outcome != "ok":
+        return
+    reply = line.alive()
+    good = isinstance(reply, Message) and reply.result_code == 2001
+    yield Step(
+        "watchdog (DWR)", "ok" if good else "failed", reply.title, "" if good else "RFC 6733 5.5.1 asks for 2001"
+    )
+    yield from _session(bench, line)
+    reply = line.ask(dpr(line.node))
+    good = isinstance(reply, Message) and reply.result_code == 2001
+    yield Step("disconnect (DPR)", "ok" if good else "failed", reply.title, "" if good else "RFC 6733 5.4.2")
+    line.closed_by_peer = True
+
+
+def _capabilities(bench: Bench, line: Line, reply: Reply) -> Step:
+    name = f"capabilities (CER as {line.node.host})"
+    if isinstance(reply, NoMessage):
+        hint = {
+            "closed": "many OCSs close on an unknown Origin-Host or address: add the tester to its peer table",
+            "silent": "something listens that says nothing: is it Diameter, or does it wait for TLS?",
+            "garbled": "whatever answers there does not speak Diameter",
+        }[reply.how]
+        return Step(name, "unreachable", reply.title, hint)
+    if reply.result_code != 2001:
+        return Step(name, "unreachable", reply.title, CER_HINTS.get(reply.result_code or 0, "look into the SUT's log"))
+    line.capabilities = reply
+    tree = reply.tree
+    bench.run.sut_host, bench.run.sut_realm = tree.text("Origin-Host"), tree.text("Origin-Realm")
+    bench.run.realm = bench.run.realm or bench.run.sut_realm
+    product = tree.text("Product-Name")
+    return Step(name, "ok", f"{bench.run.sut_host}, realm {bench.run.sut_realm}, product {product}")
+
+
+def _session(bench: Bench, line: Line) -> Iterator[Step]:
+    subscriber = bench.rich()
+    session = bench.session(subscriber, line=line)
+    what = f"CCR-I (IMSI {subscriber.imsi}, APN {subscriber.apn}, RG {session.rating_group})"
+    reply = session.initial()
+    refusal = _refusal(reply, session.rating_group)
+    if refusal is not None:
+        yield Step(what, "failed", reply.title, refusal)
+        return
+    assert isinstance(reply, Message)
+    octets = reply.granted_octets
+    if not octets:
+        hint = (
+            "success without CC-Total-Octets: Open5GS and others take that as unlimited free service"
+            if not reply.any_grant
+            else "the grant is not in CC-Total-Octets: is this a volume tariff?"
+        )
+        yield Step(what, "failed", reply.title, hint)
+        return
+    yield Step(what, "ok", f"{octets:,} octets granted")
+    used = max(1, octets // 2)
+    for name, exchange in (("CCR-U", session.update), ("CCR-T", session.terminate)):
+        reply = exchange(used=used)
+        refusal = _refusal(reply, session.rating_group)
+        outcome: Outcome = "ok" if refusal is None else "failed"
+        yield Step(f"{name} (reports {used:,} octets)", outcome, reply.title, refusal or "")
+        if refusal is not None:
+            return
+
+
+def _refusal(reply: Reply, rating_group: int) -> str | None:
+    """The hint for a reply that is no success; None for one that is."""
+    if isinstance(reply, NoMessage):
+        return {
+            "closed": "the SUT closed the connection on this CCR: look into its log",
+            "silent": "the SUT does not answer this CCR: look into its log; a gateway would now wait for Tx",
+            "garbled": "the SUT answers octets that are no Diameter message",
+        }[reply.how]
+    if reply.result_code != 2001:
+        return CCR_HINTS.get(reply.result_code or 0, "look into the SUT's log")
+    service = reply.service(rating_group)
+    inner = service.result_code if service is not None else None
+    return CCR_HINTS.get(inner, "look into the SUT's log") if inner is not None and inner != 2001 else None

@@ -1,0 +1,57 @@
+"""`splitsim conformance mutants`: the kill matrix. Exit status 1 if a mutant survives or the sound OCS fails."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from conformance.mutants.faults import BY_NAME, MUTANTS
+from conformance.mutants.matrix import Killed, failed_rows, matrix, never_killed, quick_cases
+from conformance.mutants.started import started_node
+from conformance.runner import run_cases
+
+_CASES_SHOWN = 4
+
+
+def main(
+    name: Annotated[list[str] | None, typer.Option("--mutant", help="Only these; may be given again.")] = None,
+    sample: Annotated[int, typer.Option(min=1, help="Every Nth of them.")] = 1,
+    at_a_time: Annotated[int, typer.Option("-n", min=1, max=16, help="OCSs at a time.")] = 2,
+) -> None:
+    """Run the suite against OCSs that are broken on purpose, and print which case finds which."""
+    console = Console(highlight=False, soft_wrap=True)
+    unknown = [one for one in name or () if one not in BY_NAME]
+    if unknown:
+        Console(stderr=True).print(f"no mutant {', '.join(unknown)}; known: {', '.join(BY_NAME)}", markup=False)
+        raise typer.Exit(2)
+    chosen = [BY_NAME[one] for one in name] if name else list(MUTANTS[::sample])
+    suite = quick_cases()
+    with started_node() as ics:
+        false_alarms = failed_rows(run_cases(ics, suite, workers=8))
+    for row in false_alarms:
+        console.print(f"[bold red]false alarm[/] on the sound OCS: {row}")
+
+    def tell(killed: Killed) -> None:
+        word = "[bold red]survives[/]" if killed.survived else "killed"
+        console.print(f"{word} {killed.mutant.name}: {len(killed.cases)} killers")
+
+    found = matrix(chosen, suite, at_a_time=at_a_time, progress=tell)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("mutant", "fault", "rows", "found by"):
+        table.add_column(column, overflow="fold")
+    for killed in found:
+        shown = ", ".join(killed.cases[:_CASES_SHOWN]) + (" ..." if len(killed.cases) > _CASES_SHOWN else "")
+        table.add_row(killed.mutant.name, killed.mutant.fault, str(len(killed.rows)), killed.trouble or shown or "-")
+    console.print(table)
+    left = never_killed(found)
+    console.print(f"{len(left)} tested rows that no mutant here has made fail: {', '.join(left)}")
+    survivors = [killed.mutant.name for killed in found if killed.survived]
+    console.print(f"{len(found) - len(survivors)} of {len(found)} mutants killed; survivors: {survivors or 'none'}")
+    raise typer.Exit(1 if survivors or false_alarms else 0)
+
+
+if __name__ == "__main__":
+    typer.run(main)

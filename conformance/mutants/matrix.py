@@ -1,0 +1,81 @@
+"""The kill matrix: which case, and which rule, finds which mutant; and the rows that no mutant breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from conformance.cases import Case, cases
+from conformance.mutants.mutant import Mutant
+from conformance.mutants.started import started_node
+from conformance.requirements import requirements
+from conformance.runner import RunResult, run_cases
+from conformance.verdicts import Verdict
+
+_NEVER = ("ROB-1", "ROB-2", "RFC8506-13-2")
+"""Cases that only cost time here: load."""
+
+
+@dataclass(frozen=True)
+class Killed:
+    """What became of one mutant: the rows that failed, and the cases and rules that found it."""
+
+    mutant: Mutant
+    rows: tuple[str, ...]
+    cases: tuple[str, ...]
+    trouble: str
+
+    @property
+    def survived(self) -> bool:
+        """Nothing was found."""
+        return not self.rows and not self.trouble
+
+
+def quick_cases() -> list[Case]:
+    """Those that need no long wait."""
+    with_default = [case for case in cases().values() if case.side == "ocs" and case.id not in _NEVER]
+    return [case for case in with_default if not case.id.startswith(("RFC3539", "RFC6733-5.6.1-2"))]
+
+
+def kill(mutant: Mutant, chosen: Sequence[Case], workers: int = 8) -> Killed:
+    """Runs cases against a mutant."""
+    with started_node(mutant.name) as ics:
+        result = run_cases(ics, chosen, workers=workers)
+    return Killed(mutant, tuple(failed_rows(result)), tuple(killers(result)), result.trouble)
+
+
+def failed_rows(result: RunResult) -> list[str]:
+    """Rows with FAIL or NON-STRICT."""
+    bad = (Verdict.FAIL, Verdict.NON_STRICT)
+    return [row for row, verdict in result.row_verdicts().items() if verdict in bad]
+
+
+def killers(result: RunResult) -> list[str]:
+    """Cases that failed, and rules that complained (as `rule ROW`)."""
+    found = [case.case_id for case in result.results if case.verdict in (Verdict.FAIL, Verdict.NON_STRICT)]
+    return found + [f"rule {row}" for row in result.row_verdicts() if result.complaints(row)]
+
+
+def matrix(
+    mutants: Sequence[Mutant], chosen: Sequence[Case], *, at_a_time: int = 2, progress: Callable[[Killed], None]
+) -> list[Killed]:
+    """Runs cases against every mutant."""
+
+    def one(mutant: Mutant) -> Killed:
+        killed = kill(mutant, chosen)
+        progress(killed)
+        return killed
+
+    with ThreadPoolExecutor(max_workers=at_a_time) as pool:
+        return list(pool.map(one, mutants))
+
+
+def never_killed(found: Sequence[Killed]) -> list[str]:
+    """Rows of an OCS that are tested, and that no mutant has made fail."""
+    hit = {row for killed in found for row in killed.rows}
+    return [
+        row.id
+        for row in requirements().values()
+        if row.concerns("ocs") and row.status == "tested" and row.id not in hit and row.level not in ("INFO", "MAY")
+    ]

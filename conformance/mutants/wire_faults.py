@@ -1,0 +1,287 @@
+"""Mutants whose fault is in codec, peer or routing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from conformance.mutants.front import Answers, Requests, install, rebuilt, replaced, without
+from conformance.mutants.mutant import Mutant
+from conformance.wire.avp import M_FLAG, avp
+from conformance.wire.message import CCR, CER, DPR, DWR, E_FLAG, P_FLAG, T_FLAG, Message
+from ocs.gy.dictionary import BY_CODE
+
+WIRE: list[Mutant] = []
+
+
+def on_requests(fault: str) -> Callable[[Requests], Requests]:
+    """Registers a mutant that changes requests."""
+
+    def register(change: Requests) -> Requests:
+        WIRE.append(Mutant(change.__name__, fault, lambda: install(requests=change)))
+        return change
+
+    return register
+
+
+def on_answers(fault: str) -> Callable[[Answers], Answers]:
+    """Registers a mutant that changes answers."""
+
+    def register(change: Answers) -> Answers:
+        WIRE.append(Mutant(change.__name__, fault, lambda: install(answers=change)))
+        return change
+
+    return register
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+
+
+@on_answers("3xxx answers go out without the E bit")
+def error_bit_missing(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    return [rebuilt(answer, flags=answer.flags & ~E_FLAG)]
+
+
+@on_answers("every failure has the E bit")
+def error_bit_everywhere(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    failed = (answer.result_code or 0) >= 4000
+    return [rebuilt(answer, flags=answer.flags | (E_FLAG if failed else 0))]
+
+
+@on_answers("answers copy Origin-Host of the request")
+def origin_host_mirrored(answer: Message, request: Message | None) -> list[bytes]:
+    """See its fault."""
+    theirs = request.tree.text("Origin-Host") if request is not None and request.command == CCR else None
+    if theirs is None:
+        return [answer.octets]
+    return [replaced(answer, lambda item: avp("Origin-Host", theirs) if item.name == "Origin-Host" else None)]
+
+
+@on_answers("Proxy-Info is not copied into answers")
+def proxy_info_lost(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    return [without(answer, "Proxy-Info")]
+
+
+@on_answers("Proxy-Info goes back in the order of a stack")
+def proxy_info_reversed(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    infos = [item.octets for item in answer.tree if item.name == "Proxy-Info"]
+    return [replaced(answer, lambda item: infos.pop() if item.name == "Proxy-Info" else None)]
+
+
+@on_answers("Failed-AVP is never sent")
+def failed_avp_missing(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    return [without(answer, "Failed-AVP")]
+
+
+@on_answers("error answers are built anew and lose the Session-Id")
+def session_id_lost_in_errors(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    return [without(answer, "Session-Id") if (answer.result_code or 0) >= 3000 else answer.octets]
+
+
+@on_answers("error answers are built anew and get an End-to-End id of their own")
+def end_to_end_lost_in_errors(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    return [rebuilt(answer, end_to_end=answer.end_to_end ^ 1) if (answer.result_code or 0) >= 3000 else answer.octets]
+
+
+@on_answers("the flags of the request are copied, the T bit with them")
+def t_bit_copied(answer: Message, request: Message | None) -> list[bytes]:
+    """See its fault."""
+    return [rebuilt(answer, flags=answer.flags | (request.flags & T_FLAG if request is not None else 0))]
+
+
+@on_answers("the P bit is always set in a CCA")
+def p_bit_always_set(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    return [rebuilt(answer, flags=answer.flags | P_FLAG) if answer.command == CCR else answer.octets]
+
+
+@on_answers("CC-Request-Number in a CCA is always 0")
+def request_number_not_echoed(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    zero = avp("CC-Request-Number", 0)
+    return [replaced(answer, lambda item: zero if item.name == "CC-Request-Number" else None)]
+
+
+@on_answers("answers are addressed like requests, with Destination-Host and Destination-Realm")
+def destination_in_answers(answer: Message, request: Message | None) -> list[bytes]:
+    """See its fault."""
+    if request is None or answer.command != CCR:
+        return [answer.octets]
+    back = avp("Destination-Realm", request.tree.text("Origin-Realm") or "")
+    return [rebuilt(answer, [*(item.octets for item in answer.tree), back])]
+
+
+@on_answers("a retry of the transport sends each answer twice")
+def answers_sent_twice(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    return [answer.octets, answer.octets] if answer.command == CCR else [answer.octets]
+
+
+@on_answers("AVPs are padded with spaces")
+def padding_not_zero(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    spaces = [item.octets[: item.length] + b" " * len(item.padding) for item in answer.tree]
+    return [rebuilt(answer, spaces)]
+
+
+@on_answers("the M bit is set on every AVP")
+def m_bit_everywhere(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    return [rebuilt(answer, [one.octets[:4] + bytes([one.flags | M_FLAG]) + one.octets[5:] for one in answer.tree])]
+
+
+@on_answers("Session-Id stands behind Result-Code")
+def session_id_second(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    octets = [item.octets for item in answer.tree]
+    return [rebuilt(answer, [octets[1], octets[0], *octets[2:]]) if len(octets) > 1 else answer.octets]
+
+
+@on_answers("3GPP result codes are sent as Experimental-Result")
+def experimental_result(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    code = answer.result_code or 0
+    if answer.command != CCR or not 4010 <= code <= 4012:
+        return [answer.octets]
+    inner = [avp("Vendor-Id", 10415), avp("Experimental-Result-Code", code)]
+    other = avp("Experimental-Result", inner)
+    return [replaced(answer, lambda item: other if item.name == "Result-Code" else None)]
+
+
+@on_answers("the watchdog is not answered")
+def watchdog_unanswered(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    return [] if answer.command == DWR else [answer.octets]
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+@on_requests("unknown AVPs are skipped, whether or not their M bit is set")
+def unknown_m_accepted(request: Message) -> list[bytes]:
+    """See its fault."""
+    known = [item.octets for item in request.tree if (item.code, item.vendor) in BY_CODE]
+    return [rebuilt(request, known) if request.tree.fault is None else request.octets]
+
+
+@on_requests("an AVP that comes twice is read once")
+def second_instance_ignored(request: Message) -> list[bytes]:
+    """See its fault."""
+    single = {"Session-Id", "CC-Request-Number", "CC-Request-Type", "Origin-Host"}
+    kept, seen = [], set()
+    for item in request.tree:
+        if item.name not in seen or item.name not in single:
+            kept.append(item.octets)
+        seen.add(item.name)
+    return [rebuilt(request, kept) if request.tree.fault is None else request.octets]
+
+
+@on_requests("messages whose AVPs cannot be read are dropped without an answer")
+def bad_lengths_unanswered(request: Message) -> list[bytes]:
+    """See its fault."""
+    inner = any(item.tree.fault is not None for item in request.tree if item.name == "Multiple-Services-Credit-Control")
+    return [] if request.tree.fault is not None or inner else [request.octets]
+
+
+@on_requests("the Version is not looked at")
+def version_ignored(request: Message) -> list[bytes]:
+    """See its fault."""
+    return [rebuilt(request, version=1)]
+
+
+@on_requests("the E bit of a request is not looked at")
+def error_bit_on_request_ignored(request: Message) -> list[bytes]:
+    """See its fault."""
+    return [rebuilt(request, flags=request.flags & ~E_FLAG)]
+
+
+@on_requests("realm and host of a request are not looked at")
+def destination_ignored(request: Message) -> list[bytes]:
+    """See its fault."""
+    if request.command != CCR:
+        return [request.octets]
+    ours = avp("Destination-Realm", "splitsim.example")
+    octets = [
+        ours if item.name == "Destination-Realm" else item.octets
+        for item in request.tree
+        if item.name != "Destination-Host"
+    ]
+    return [rebuilt(request, octets) if request.tree.fault is None else request.octets]
+
+
+@on_requests("an unknown CC-Request-Type is taken for INITIAL")
+def request_type_guessed(request: Message) -> list[bytes]:
+    """See its fault."""
+    kind = request.tree.number("CC-Request-Type")
+    if kind in (1, 2, 3, 4, None) or request.tree.fault is not None:
+        return [request.octets]
+    first = avp("CC-Request-Type", 1)
+    return [replaced(request, lambda item: first if item.name == "CC-Request-Type" else None)]
+
+
+@on_requests("a relay's CER is refused for want of application 4")
+def relay_refused(request: Message) -> list[bytes]:
+    """See its fault."""
+    if request.command != CER:
+        return [request.octets]
+    other = avp("Auth-Application-Id", 16777238)
+    relay = (0xFFFFFFFF).to_bytes(4, "big")
+    return [replaced(request, lambda item: other if item.data == relay else None)]
+
+
+@on_requests("Vendor-Specific-Application-Id is not read")
+def vendor_specific_application_ignored(request: Message) -> list[bytes]:
+    """See its fault."""
+    return [without(request, "Vendor-Specific-Application-Id") if request.command == CER else request.octets]
+
+
+@on_requests("DPR is ignored")
+def disconnect_ignored(request: Message) -> list[bytes]:
+    """See its fault."""
+    return [] if request.command == DPR else [request.octets]
+
+
+@on_requests("requests that came through a relay (Route-Record) are dropped as loops")
+def route_record_dropped(request: Message) -> list[bytes]:
+    """See its fault."""
+    return [] if request.tree.first("Route-Record") is not None else [request.octets]
+
+
+@on_requests("3GPP AVPs of advice of charge are not in the dictionary")
+def advice_of_charge_unknown(request: Message) -> list[bytes]:
+    """See its fault."""
+    odd = avp("AoC-Request-Type", 1)[:4]
+
+    if request.tree.first("AoC-Request-Type") is None:
+        return [request.octets]
+    return [
+        replaced(
+            request,
+            lambda item: (9_999_998).to_bytes(4, "big") + item.octets[4:] if item.octets[:4] == odd else None,
+        )
+    ]
+
+
+@on_requests("AVPs that only answers hold are accepted in requests")
+def answer_avps_accepted(request: Message) -> list[bytes]:
+    """See its fault."""
+    return [without(request, "Granted-Service-Unit", "Result-Code", "Validity-Time", "Failed-AVP")]
+
+
+@on_requests("a missing Auth-Application-Id or Destination-Realm is made up")
+def missing_avps_made_up(request: Message) -> list[bytes]:
+    """See its fault."""
+    if request.command != CCR or request.tree.fault is not None:
+        return [request.octets]
+    more = []
+    if request.tree.first("Auth-Application-Id") is None:
+        more.append(avp("Auth-Application-Id", 4))
+    if request.tree.first("Destination-Realm") is None:
+        more.append(avp("Destination-Realm", "splitsim.example"))
+    return [rebuilt(request, [*(item.octets for item in request.tree), *more])]

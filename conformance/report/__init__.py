@@ -1,0 +1,1 @@
+"""What a run leaves behind: `report.json`, `junit.xml`, `report.html`, and a folder for every finding."""

@@ -1,0 +1,126 @@
+"""From the command line's options to a PIXIT, and the template that `conformance init` writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from conformance.sut.ics import Ics, IcsError, Subscriber, Subscribers, Sut, load_ics, split_address
+
+
+def pixit(
+    file: Path | None, ocs: str | None, imsi: str | None, msisdn: str | None, apn: str | None, rating_groups: list[int]
+) -> Ics:
+    """The PIXIT of a file, with what options say put over it.
+
+    Raises:
+        IcsError: every mistake.
+    """
+    ics = load_ics(file) if file is not None else Ics()
+    mistakes = []
+    if ocs is not None:
+        try:
+            split_address(ocs)
+            ics = ics.model_copy(update={"sut": Sut(**{**ics.sut.model_dump(), "address": ocs})})
+        except ValueError as error:
+            mistakes.append(f"--ocs: {error}")
+    if imsi is not None:
+        if not imsi.isdigit() or not 6 <= len(imsi) <= 15:
+            mistakes.append(f"--imsi {imsi}: expected 6 to 15 digits")
+        if apn is None:
+            mistakes.append("--apn is needed with --imsi")
+        if not mistakes:
+            rich = Subscriber(imsi=imsi, msisdn=msisdn, apn=apn or "", rating_groups=tuple(rating_groups) or (1,))
+            roles = {**ics.subscribers.model_dump(), "rich": (rich, *ics.subscribers.rich)}
+            ics = ics.model_copy(update={"subscribers": Subscribers.model_validate(roles)})
+    elif file is None:
+        mistakes.append("--imsi and --apn are needed: a subscriber of the SUT with credit (or give a PIXIT file)")
+    if mistakes:
+        raise IcsError(mistakes)
+    return ics
+
+
+TEMPLATE = """\
+# What is claimed of the system under test (PICS), and what a tester must know to reach it (PIXIT).
+# Everything but sut.address and one rich subscriber may be left out; cases that lack something are N-A and say what.
+sut:
+  name: my OCS
+  address: {address}          # its Gy listener, TCP
+  # realm: ocs.example         # Destination-Realm; absent: the Origin-Realm of its CEA
+
+tester:
+  origin_host: pgw{{n}}.conformance.example   # {{n}} becomes a number: several gateways can be played.
+                                            # Without {{n}} there is one connection only; some cases need more.
+  origin_realm: conformance.example         # the SUT must take these as peers
+  service_context: "{context}"
+  # ask_octets: 1000000        # CC-Total-Octets in Requested-Service-Unit; absent: empty, the SUT chooses
+  name_destination_host: true  # whether CCRs name the SUT in Destination-Host
+
+timers:                        # seconds
+  answer_seconds: 5            # an answer that takes longer is none
+  quiet_seconds: 0.5           # silence of this length counts as "nothing came"
+  capabilities_seconds: 30     # the SUT closes a connection without CER within this time
+  watchdog_seconds: 30         # Tw of the SUT
+  wait_most_seconds: 20        # cases that wait longer are left out
+
+claims:                        # where standards leave a choice
+  tls: false
+  peers_restricted: false      # true: only configured peers may connect
+  by_msisdn: true              # subscribers are found by E.164 number alone, too
+  rating_group_absent: either  # an MSCC without Rating-Group: granted, refused, either
+  rating_group_unknown: true   # false: every rating group is served
+  barred_codes: [4010]
+  unknown_apn_codes: [4010, 5003, 5031]
+  apn_selects_payer: true      # false: the APN plays no part
+  events: true                 # CCR-E is supported
+  sends_rar: true              # a top-up re-authorises sessions that wait
+  ends_reservations: true      # reservations end by themselves
+  overrun: either              # recorded: usage above the balance is in the records as overrun (column overrun)
+  reservation_grace_seconds: 60  # how long a reservation outlives its Validity-Time
+  # mpc_imsi: "999000000000001"  # an internal identity that must be unknown on Gy
+
+# Who is there. A subscriber: imsi, msisdn, apn, rating_groups, balance_octets, split (what hooks call this payer's
+# part), context (Service-Context-Id, where it is another), consumer (the other payer of the same SIM: apn,
+# rating_groups, balance_octets, split). Roles marked * are used up, one subscriber a case: give as many as you can.
+subscribers:
+  rich:                        # credit for the whole run; two rating groups let more cases run
+    - {{imsi: "{imsi}", {msisdn}apn: {apn}, rating_groups: {groups}}}
+  # prepaid:                   # * balance_octets known and small (10 MB), 4012 when it is used up
+  #   - {{imsi: "001010000000002", apn: {apn}, rating_groups: {groups}, balance_octets: 10000000}}
+  # final_unit: []             # * as prepaid; the last grant carries Final-Unit-Indication TERMINATE
+  # redirect: []               # * as final_unit with REDIRECT
+  # restrict: []               # * as final_unit with RESTRICT_ACCESS
+  # short: []                  # * as prepaid; Validity-Time of a few seconds
+  # rated: []                  # * as prepaid; grants with Volume-Quota-Threshold, Quota-Holding-Time and Trigger
+  # barred: []                 # known, but barred
+  # postpaid: []               # never cut off; balance_octets is what its bundle includes
+  # split:                     # * enterprise on apn, consumer (prepaid) on another APN
+  #   - {{imsi: "001010000000003", apn: fleet, rating_groups: [100], balance_octets: 5000000,
+  #      consumer: {{apn: wifi, rating_groups: [200], balance_octets: 10000000, split: wifi}}}}
+  # shared: []                 # * as split, both on one APN, told apart by rating group
+  # voice: []                  # charged by the second, with its context
+  # messages: []               # charged by the message, with its context
+  # ordinary: []               # a SIM without any split
+
+# How to work the SUT. Each hook is a shell command, or an HTTP request; {{imsi}}, {{msisdn}}, {{split}} and
+# {{session_id}} are filled in (shell: quoted). Cases whose hook is missing are N-A "needs hook X".
+hooks: {{}}
+  # top_up:  {{command: "my-ocs topup {{imsi}} --split {{split}} --volume 10MB", settle_seconds: 0.5}}
+  # suspend: {{http: {{method: POST, url: "http://ocs/api/{{imsi}}/{{split}}/suspend", body: "{{{{}}}}"}}}}
+  # resume:  {{command: "..."}}
+  # edrs:    # prints CSV with a header; columns: our name for yours
+  #   command: "my-ocs edrs --imsi {{imsi}}"
+  #   columns: {{session_id: sid, request_number: reqno, imsi: imsi, virtual_imsi: vimsi, rating_group: rg, apn: apn,
+  #             octets: volume, plan: tariff, subscription: sub, payer: account, overrun: overrun}}
+  # provision: {{command: "my-ocs provision pixit-provision/{{what}}.json"}}   # exit status says accepted or refused
+  # kill:    {{command: "kill -9 $(cat ocs.pid)"}}
+  # stop:    {{command: "kill $(cat ocs.pid)"}}
+  # restart: {{command: "my-ocs start"}}
+"""
+
+
+def template(address: str, imsi: str, msisdn: str | None, apn: str, groups: list[int], context: str) -> str:
+    """The commented file, filled with what is known."""
+    return TEMPLATE.format(
+        address=address, imsi=imsi, msisdn=f'msisdn: "{msisdn}", ' if msisdn else "", apn=apn, groups=groups,
+        context=context,
+    )  # fmt: skip
