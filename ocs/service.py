@@ -12,8 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
@@ -25,8 +24,6 @@ from ocs.store.journal import Journal, StoreError
 from ocs.store.recovery import CHUNK, fold
 from ocs.store.rows import Row, request_octets
 from ocs.units import SECOND
-
-T = TypeVar("T")
 
 _FILL_EVERY_SECONDS: Final = 0.5
 """How far the tables may be behind the journal in time, when little happens."""
@@ -65,7 +62,6 @@ class Service:
         self._tasks: set[asyncio.Task[None]] = set()
         self._deadline_moved = asyncio.Event()
         self._unfilled: list[Outcome] = []
-        self._thread = ThreadPoolExecutor(1, "journal") if journal.blocking else None
 
     def recover(self) -> None:
         """Fold the engine, which is new, from the journal. Called before `run`."""
@@ -77,7 +73,7 @@ class Service:
         helpers = []
         if self._watch_deadlines:
             helpers.append(asyncio.create_task(self._expire_in_time()))
-        if self._journal.blocking:
+        if self._journal.has_tables:
             helpers.append(asyncio.create_task(self._fill_in_time()))
         try:
             while batch := await self._server.take():
@@ -110,9 +106,7 @@ class Service:
         for task in self._tasks:
             task.cancel()
         async with self._turn:
-            await self._fill()
-        if self._thread is not None:
-            self._thread.shutdown()
+            self._fill()
         self._journal.close()
 
     # --- one batch ----------------------------------------------------------------------------------------------------
@@ -138,7 +132,7 @@ class Service:
                 answers.append(answer)
                 rows.append(Row(now, type(command).__name__, request_octets(command, octets), answer))
             try:
-                await self._in_thread(self._journal.append, rows)
+                self._journal.append(rows)
             except StoreError as error:
                 self._lose(batch, error)
                 raise
@@ -151,10 +145,10 @@ class Service:
                 if self._on_outcome is not None:
                     self._on_outcome(command, now, outcome)
             self._server.flush()
-            if self._journal.blocking:
+            if self._journal.has_tables:
                 self._unfilled += outcomes
                 if len(self._unfilled) >= CHUNK:
-                    await self._fill()
+                    self._fill()
             if self._watch_deadlines:
                 self._deadline_moved.set()
             return outcomes
@@ -220,21 +214,15 @@ class Service:
         while True:
             await asyncio.sleep(_FILL_EVERY_SECONDS)
             async with self._turn:
-                await self._fill()
+                self._fill()
 
-    async def _fill(self) -> None:
+    def _fill(self) -> None:
         """Bring the tables up to the journal. If they cannot be written, they catch up later."""
         if not self._unfilled:
             return
         try:
-            await self._in_thread(self._journal.fill, self._unfilled)
+            self._journal.fill(self._unfilled)
         except StoreError as error:
             self._on_trouble(str(error))
         else:
             self._unfilled = []
-
-    async def _in_thread(self, write: Callable[[list[T]], None], what: list[T]) -> None:
-        if self._thread is None:
-            write(what)
-        else:
-            await asyncio.get_running_loop().run_in_executor(self._thread, write, what)

@@ -14,10 +14,10 @@ class StoreError(Exception):
 
 
 class Journal(Protocol):
-    """Keeps rows. Used by one owner, one call at a time, from any thread."""
+    """Keeps rows. Used by one owner."""
 
-    blocking: bool
-    """Whether `append` waits for a disk: the owner then lets it do so in a thread."""
+    has_tables: bool
+    """Whether there is something to `fill`."""
 
     def append(self, rows: Sequence[Row]) -> None:
         """Make rows durable, all or none.
@@ -46,7 +46,7 @@ class Journal(Protocol):
 class MemoryJournal:
     """A journal for simulations: a list."""
 
-    blocking = False
+    has_tables = False
 
     def __init__(self) -> None:
         self._rows: list[Row] = []

@@ -50,7 +50,7 @@ def request_octets(command: Command, octets: bytes | None = None) -> bytes:
             return octets if octets is not None else _written(command)
         case Provision():
             content = command.provisioning.model_dump_json()
-            return msgspec.msgpack.encode((command.request_id, content))
+            return msgspec.msgpack.encode((command.request_id, content, command.by, command.reason))
         case _:
             return msgspec.msgpack.encode(command)
 
@@ -67,8 +67,8 @@ def command_of(row: Row) -> Command:
             raise ValueError(f"not a CCR: {decoded.failure}")
         return Charge(decoded.message, decoded.header.retransmitted)
     if row.kind == Provision.__name__:
-        request_id, content = msgspec.msgpack.decode(row.request, type=tuple[str, str])
-        return Provision(Provisioning.model_validate_json(content), request_id)
+        request_id, content, by, reason = msgspec.msgpack.decode(row.request, type=tuple[str, str, str, str])
+        return Provision(Provisioning.model_validate_json(content), request_id, by, reason)
     command: Command = msgspec.msgpack.decode(row.request, type=_KINDS[row.kind])  # type: ignore[assignment]
     return command
 

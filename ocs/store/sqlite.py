@@ -62,7 +62,7 @@ class SqliteJournal:
         StoreError: it cannot be opened, is no store of ours, or another process owns it.
     """
 
-    blocking = True
+    has_tables = True
 
     def __init__(self, path: Path) -> None:
         self._path = path
