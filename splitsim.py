@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typer
 
+from conformance.cli import add_commands as add_conformance_commands
 from ocs.bench.cli import add_commands as add_bench_commands
 from scenarios.cli import add_commands as add_scenario_commands
 
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 add_scenario_commands(app)
 add_bench_commands(app)
+add_conformance_commands(app)
 
 
 def main() -> None:
