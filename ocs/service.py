@@ -56,7 +56,6 @@ class Service:
         self._on_outcome = on_outcome
         self._on_trouble = on_trouble
         self._now = 0
-        self._turn = asyncio.Lock()
         self._idle = asyncio.Event()
         self._idle.set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -78,7 +77,7 @@ class Service:
         try:
             while batch := await self._server.take():
                 with contextlib.suppress(StoreError):
-                    await self._process([(Charge(item.message, item.retransmitted), item) for item in batch])
+                    self._process([(Charge(item.message, item.retransmitted), item) for item in batch])
         finally:
             self._idle.set()
             for helper in helpers:
@@ -91,7 +90,7 @@ class Service:
         Raises:
             StoreError: it was not done.
         """
-        (outcome,) = await self._process([(command, None)])
+        (outcome,) = self._process([(command, None)])
         return outcome.answer if isinstance(outcome.answer, Receipt) else None
 
     async def settled(self) -> None:
@@ -105,53 +104,51 @@ class Service:
         await self._idle.wait()
         for task in self._tasks:
             task.cancel()
-        async with self._turn:
-            self._fill()
+        self._fill()
         self._journal.close()
 
     # --- one batch ----------------------------------------------------------------------------------------------------
 
-    async def _process(self, batch: Sequence[tuple[Command, Incoming | None]]) -> list[Outcome]:
-        async with self._turn:
-            self._now = now = max(self._now, self._clock())
-            apply = self.engine.apply
-            outcomes: list[Outcome] = []
-            answers: list[bytes] = []
-            rows: list[Row] = []
-            for command, incoming in batch:
-                outcome = apply(command, now)
-                answer = b""
-                octets = None
-                if incoming is not None:
-                    assert outcome.answer is not None
-                    assert not isinstance(outcome.answer, Receipt)
-                    answer, octets = incoming.encode(outcome.answer), incoming.octets
-                elif isinstance(outcome.answer, Receipt):
-                    answer = msgspec.json.encode(outcome.answer)
-                outcomes.append(outcome)
-                answers.append(answer)
-                rows.append(Row(now, type(command).__name__, request_octets(command, octets), answer))
-            try:
-                self._journal.append(rows)
-            except StoreError as error:
-                self._lose(batch, error)
-                raise
-            for (_, incoming), answer in zip(batch, answers, strict=True):
-                if incoming is not None:
-                    incoming.send(answer)
-            for (command, _), outcome in zip(batch, outcomes, strict=True):
-                for push in outcome.pushes:
-                    self._push(push)
-                if self._on_outcome is not None:
-                    self._on_outcome(command, now, outcome)
-            self._server.flush()
-            if self._journal.has_tables:
-                self._unfilled += outcomes
-                if len(self._unfilled) >= CHUNK:
-                    self._fill()
-            if self._watch_deadlines:
-                self._deadline_moved.set()
-            return outcomes
+    def _process(self, batch: Sequence[tuple[Command, Incoming | None]]) -> list[Outcome]:
+        self._now = now = max(self._now, self._clock())
+        apply = self.engine.apply
+        outcomes: list[Outcome] = []
+        answers: list[bytes] = []
+        rows: list[Row] = []
+        for command, incoming in batch:
+            outcome = apply(command, now)
+            answer = b""
+            octets = None
+            if incoming is not None:
+                assert outcome.answer is not None
+                assert not isinstance(outcome.answer, Receipt)
+                answer, octets = incoming.encode(outcome.answer), incoming.octets
+            elif isinstance(outcome.answer, Receipt):
+                answer = msgspec.json.encode(outcome.answer)
+            outcomes.append(outcome)
+            answers.append(answer)
+            rows.append(Row(now, type(command).__name__, request_octets(command, octets), answer))
+        try:
+            self._journal.append(rows)
+        except StoreError as error:
+            self._lose(batch, error)
+            raise
+        for (_, incoming), answer in zip(batch, answers, strict=True):
+            if incoming is not None:
+                incoming.send(answer)
+        for (command, _), outcome in zip(batch, outcomes, strict=True):
+            for push in outcome.pushes:
+                self._push(push)
+            if self._on_outcome is not None:
+                self._on_outcome(command, now, outcome)
+        self._server.flush()
+        if self._journal.has_tables:
+            self._unfilled += outcomes
+            if len(self._unfilled) >= CHUNK:
+                self._fill()
+        if self._watch_deadlines:
+            self._deadline_moved.set()
+        return outcomes
 
     def _lose(self, batch: Sequence[tuple[Command, Incoming | None]], error: StoreError) -> None:
         """Nothing of the batch has happened: say so, and start again from what is durable."""
@@ -187,7 +184,7 @@ class Service:
         rating_group = push.rating_group if isinstance(push, Rar) else None
         result_code = None if told is None else told.result_code
         with contextlib.suppress(StoreError):
-            await self._process([(PushAnswered(push.session_id, rating_group, result_code), None)])
+            self._process([(PushAnswered(push.session_id, rating_group, result_code), None)])
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -199,7 +196,7 @@ class Service:
             now = self._clock()
             if deadline is not None and deadline <= now:
                 with contextlib.suppress(StoreError):
-                    await self._process([(Expire(), None)])
+                    self._process([(Expire(), None)])
                 continue
             wait = (
                 _LONGEST_SLEEP_SECONDS if deadline is None else min((deadline - now) / SECOND, _LONGEST_SLEEP_SECONDS)
@@ -213,8 +210,7 @@ class Service:
     async def _fill_in_time(self) -> None:
         while True:
             await asyncio.sleep(_FILL_EVERY_SECONDS)
-            async with self._turn:
-                self._fill()
+            self._fill()
 
     def _fill(self) -> None:
         """Bring the tables up to the journal. If they cannot be written, they catch up later."""
