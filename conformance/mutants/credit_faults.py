@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import zlib
 from collections.abc import Callable
 
 from msgspec.structs import replace
@@ -183,6 +184,8 @@ def second_initial_leaks() -> Callable[[Apply, Charge, int], Outcome]:
             now_called.setdefault(ccr.session_id, ccr.session_id)
             numbers[ccr.session_id] = ccr.cc_request_number
         name = now_called.get(ccr.session_id, ccr.session_id)
+        if name != ccr.session_id:
+            ccr = _on_bearer(ccr, name)
         outcome = apply(replace(command, ccr=replace(ccr, session_id=name)), now)
         outcome.answer = replace(answered(outcome), session_id=ccr.session_id)
         return outcome
@@ -640,6 +643,15 @@ def _at(ccr: Ccr, apn: str | None) -> Ccr:
     if information is None or information.ps_information is None:
         return ccr
     inner = replace(information.ps_information, called_station_id=apn)
+    return replace(ccr, service_information=replace(information, ps_information=inner))
+
+
+def _on_bearer(ccr: Ccr, name: str) -> Ccr:
+    """The CCR with a Charging-Id that no other session has."""
+    information = ccr.service_information
+    if information is None or information.ps_information is None:
+        return ccr
+    inner = replace(information.ps_information, charging_id=zlib.crc32(name.encode()))
     return replace(ccr, service_information=replace(information, ps_information=inner))
 
 
