@@ -23,11 +23,19 @@ def begin(state: State, subscription: Subscription, now: int, out: Outcome) -> N
     state.credits[subscription.subscription_id] = credit
     if isinstance(plan, PrepaidIndividual):
         credit.purse = Purse(subscription.subscription_id, subscription.account_id, plan.top_up_mode == "queue")
+        if subscription.status is not Status.PROVISIONED:
+            activate(state, credit, now, out)
+    elif plan.limit is not None:
+        renew_limit(state, credit, plan.limit, now, out)
+
+
+def activate(state: State, credit: Credit, now: int, out: Outcome) -> None:
+    """A virtual SIM becomes Active: what its plan gives free begins."""
+    plan = credit.subscription.plan
+    if isinstance(plan, PrepaidIndividual) and credit.purse is not None:
         if plan.free_quota is not None:
             credit.purse.credit(plan.free_quota, now, "free_quota", 0, out.transfers)
         state.moved(credit)
-    elif plan.limit is not None:
-        renew_limit(state, credit, plan.limit, now, out)
 
 
 def renew_limit(state: State, credit: Credit, limit_octets: int, now: int, out: Outcome) -> None:
@@ -77,7 +85,7 @@ def change_profile(state: State, command: ChangeProfile, now: int, out: Outcome)
     mistakes = _mistakes(state, sim)
     if mistakes:
         return Receipt("", mistakes)
-    ended, began = state.inventory.rearrange(subscriber, sim)
+    ended, began = state.inventory.rearrange(subscriber, sim, now)
     for subscription in began:
         begin(state, subscription, now, out)
     for subscription in subscriber.subscriptions.values():
@@ -114,6 +122,7 @@ def adopt_plan(state: State, credit: Credit, plan: Plan, now: int, out: Outcome,
     `paced`: the change concerns many, so RARs go out over a while.
     """
     credit.next_plan = plan if plan != credit.subscription.plan else None
+    credit.next_why = state.inventory.why
     if credit.next_plan is None:
         return
     if isinstance(plan, PrepaidIndividual) or not credit.in_use:
@@ -128,7 +137,8 @@ def switch_plan(state: State, credit: Credit, now: int, out: Outcome, paced: boo
     if plan is None:
         return
     credit.next_plan = None
-    subscription.terms = Terms(subscription.profile, subscription.split, plan)
+    state.inventory.why = credit.next_why
+    state.inventory.set_terms(subscription, Terms(subscription.profile, subscription.split, plan), now)
     if isinstance(plan, Postpaid):
         if purse is not None:
             for bucket in list(purse.buckets):

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from ocs.gy.messages import Asr, Cca, Ccr, Rar
+from ocs.inventory.history import Change
 from ocs.inventory.provisioning import Provisioning
 from ocs.records.edr import Edr, Transfer
 
@@ -31,6 +32,9 @@ class Provision(msgspec.Struct, frozen=True, gc=False):
 
     provisioning: Provisioning
     request_id: str
+    by: str = ""
+    """Who wants it; with `reason` it goes into the history of everything that the command changes."""
+    reason: str = ""
 
 
 class TopUp(msgspec.Struct, frozen=True, gc=False):
@@ -40,16 +44,23 @@ class TopUp(msgspec.Struct, frozen=True, gc=False):
     split_id: str
     bundle_id: str
     request_id: str
+    by: str = ""
+    reason: str = ""
 
 
 class SetStatus(msgspec.Struct, frozen=True, gc=False):
-    """Suspend or resume: the SIM as a whole (`split_id` None), or one split of it."""
+    """Another place in the life cycle: for the SIM as a whole (`split_id` None), or for one split of it.
+
+    A split, and its virtual SIM, is activated or resumed (active), suspended, or terminated for good. A SIM is put into
+    the state named; active brings a suspended one back to where it was, terminated is retired.
+    """
 
     imsi: str
     split_id: str | None
-    status: Literal["active", "suspended", "terminated"]
+    status: Literal["active", "suspended", "terminated", "in_testing", "billing_ready", "in_billing", "retired"]
     reason: str
     request_id: str
+    by: str = ""
 
 
 class ChangePlan(msgspec.Struct, frozen=True, gc=False):
@@ -62,6 +73,8 @@ class ChangePlan(msgspec.Struct, frozen=True, gc=False):
     split_id: str
     plan_id: str
     request_id: str
+    by: str = ""
+    reason: str = ""
 
 
 class ChangeProfile(msgspec.Struct, frozen=True, gc=False):
@@ -76,6 +89,8 @@ class ChangeProfile(msgspec.Struct, frozen=True, gc=False):
     payers: dict[str, str]
     plans: dict[str, str]
     request_id: str
+    by: str = ""
+    reason: str = ""
 
 
 class PushAnswered(msgspec.Struct, frozen=True, gc=False):
@@ -124,6 +139,8 @@ class Outcome(msgspec.Struct, gc=False):
     """Filled by an engine that explains itself; empty otherwise."""
     alarms: list[str]
     """What an operator should look at: identities that disagree, a request number used twice."""
+    changes: list[Change] = []
+    """New records in the history of SIMs and subscriptions."""
 
 
 class Precedence(IntEnum):

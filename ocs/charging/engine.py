@@ -19,6 +19,7 @@ from ocs.charging.commands import (
 from ocs.charging.identification import precedence
 from ocs.charging.state import State
 from ocs.gy.messages import Ccr
+from ocs.inventory.subscribers import NOBODY, Why
 
 
 class Engine:
@@ -37,6 +38,9 @@ class Engine:
         state = self.state
         if state.deadlines and state.deadlines[0][0] <= now:
             supervision.run_due(state, now, out)
+        inventory = state.inventory
+        if not isinstance(command, Charge | PushAnswered | Expire):
+            inventory.why = Why(command.by, command.reason, command.request_id)
         match command:
             case Charge():
                 out.answer = interrogation.interrogate(state, command, now, out)
@@ -54,6 +58,9 @@ class Engine:
                 reauthorisation.push_answered(state, command, now, out)
             case Expire():
                 pass
+        inventory.why = NOBODY
+        if inventory.noted:
+            out.changes, inventory.noted = inventory.noted, []
         return out
 
     def precedence(self, ccr: Ccr) -> Precedence:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from ocs.catalogue.plans import Bundle, PrepaidIndividual
-from ocs.charging.changes import adopt_plan, begin, done
+from ocs.charging.changes import activate, adopt_plan, begin, done
 from ocs.charging.commands import Outcome, Provision, Receipt, SetStatus, TopUp
 from ocs.charging.reauthorisation import abort, reauthorise, replenished
 from ocs.charging.standing import barred
 from ocs.charging.state import Credit, Session, State
-from ocs.inventory.subscribers import Status, Subscription
+from ocs.inventory.lifecycle import SimState, Status, sim_moves, status_moves
+from ocs.inventory.subscribers import Subscriber, Subscription
 from ocs.units import MICROS
 
 
@@ -70,20 +71,26 @@ def set_status(state: State, command: SetStatus, now: int, out: Outcome) -> Rece
     subscriber = state.inventory.by_imsi.get(command.imsi)
     if subscriber is None:
         return Receipt("", f"no SIM {command.imsi}")
-    status = Status(command.status)
     if command.split_id is None:
-        if subscriber.status is Status.TERMINATED:
-            return Receipt("", f"SIM {command.imsi} is terminated")
-        subscriber.status = status
-        concerned = list(subscriber.subscriptions.values())
+        to = _sim_state(subscriber, command.status)
+        if not sim_moves(subscriber.state, to) and command.status != "active":
+            return Receipt("", f"SIM {command.imsi} is {subscriber.state.value} and cannot become {command.status}")
+        if to in (SimState.CUSTOMER_INVENTORY, SimState.RETIRED) and command.status == "active":
+            return Receipt("", f"SIM {command.imsi} is {subscriber.state.value}: there is nothing to resume")
+        state.inventory.move_sim(subscriber, to, now)
+        active, concerned = subscriber.status is Status.ACTIVE, list(subscriber.subscriptions.values())
     else:
         found = _subscription(state, command.imsi, command.split_id)
         if isinstance(found, str):
             return Receipt("", found)
-        if found.status is Status.TERMINATED:
-            return Receipt("", f"split {command.split_id!r} is terminated")
-        found.status = status
-        concerned = [found]
+        status = next((status for status in Status if status.value == command.status), Status.PROVISIONED)
+        if not status_moves(found.status, status):
+            return Receipt("", f"split {command.split_id!r} is {found.status.value} and cannot become {command.status}")
+        first = found.status is Status.PROVISIONED
+        state.inventory.set_status(found, status, now)
+        if first and status is Status.ACTIVE:
+            activate(state, state.credits[found.subscription_id], now, out)
+        active, concerned = status is Status.ACTIVE, [found]
     aborted: set[str] = set()
     for subscription in concerned:
         credit = state.credits[subscription.subscription_id]
@@ -95,9 +102,16 @@ def set_status(state: State, command: SetStatus, now: int, out: Outcome) -> Rece
             if _to_abort(session, state):
                 aborted.add(session.session_id)
                 abort(state, session, out)
-            elif service.grant is not None or (status is Status.ACTIVE and service.refused is not None):
+            elif service.grant is not None or (active and service.refused is not None):
                 reauthorise(state, service, now, out, changed=True)
-    return done(state, command.request_id, f"{command.imsi} {command.split_id or ''} {status.value}")
+    return done(state, command.request_id, f"{command.imsi} {command.split_id or ''} {command.status}")
+
+
+def _sim_state(subscriber: Subscriber, status: str) -> SimState:
+    """The state that a command means for this SIM."""
+    if status == "active":
+        return subscriber.returns_to if subscriber.state is SimState.SUSPENDED else subscriber.state
+    return SimState.RETIRED if status == "terminated" else SimState(status)
 
 
 def _to_abort(session: Session, state: State) -> bool:

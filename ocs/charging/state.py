@@ -20,7 +20,7 @@ from ocs.balances.purse import Bucket, Part, Purse
 from ocs.catalogue.plans import Plan
 from ocs.gy.messages import Cca, MultipleServicesCreditControl
 from ocs.inventory.provisioning import Peer
-from ocs.inventory.subscribers import Inventory, Route, Status, Subscriber, Subscription, Terms
+from ocs.inventory.subscribers import NOBODY, Inventory, Route, Status, Subscriber, Subscription, Terms, Why
 from ocs.rating.cycle import Cycle, cycle_of
 from ocs.rating.tariff import Unit
 from ocs.units import HOUR, SECOND
@@ -70,6 +70,8 @@ class Credit:
     """Whether units were ever granted: then billing has started, and a postpaid plan changes with the cycle only."""
     next_plan: Plan | None = None
     """What a postpaid subscription changes to at the end of the billing cycle."""
+    next_why: Why = NOBODY
+    """Who wanted that."""
     services: dict[Service, None] = field(default_factory=dict)
     """Services of open sessions, in the order in which they came (a set that keeps order)."""
     waiting: dict[Service, None] = field(default_factory=dict)

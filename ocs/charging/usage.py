@@ -13,6 +13,7 @@ from ocs.balances.purse import Settlement
 from ocs.charging.commands import Outcome
 from ocs.charging.state import Conditions, Credit, Grant, Service, Session, State
 from ocs.gy.messages import Ccr, MultipleServicesCreditControl, TariffChangeUsage, UsedServiceUnit
+from ocs.inventory.lifecycle import SimState
 from ocs.inventory.subscribers import Terms
 from ocs.rating.tariff import Unit, price
 from ocs.records.edr import BucketPart
@@ -124,6 +125,7 @@ def settle(exchange: Exchange, service: Service, mscc: MultipleServicesCreditCon
             exchange.state.moved(credit)
         return []
     unit, at = service.session.unit, exchange.event_time
+    traffic(exchange, credit, used)
     tariff_change = used[0].tariff_change_usage is not None or (
         len(used) > 1 and any(entry.tariff_change_usage is not None for entry in used)
     )
@@ -153,6 +155,15 @@ def settle(exchange: Exchange, service: Service, mscc: MultipleServicesCreditCon
         _report(record_id, service, grant, before, earlier, first, grant.given_at, switch - 1, balance),
         _report(later_id, service, grant, after, later, second, switch, at, middle),
     ]
+
+
+def traffic(exchange: Exchange, credit: Credit, used: tuple[UsedServiceUnit, ...]) -> None:
+    """The first B2B traffic of a SIM starts its billing."""
+    subscription = credit.subscription
+    if subscription.sim.state is not SimState.IN_BILLING and subscription.split.party == "b2b":
+        octets = _added(used, "octets")[2]
+        if octets:
+            exchange.state.inventory.traffic(subscription, octets, exchange.event_time)
 
 
 def _as_if_granted(exchange: Exchange, service: Service) -> Grant:

@@ -68,6 +68,8 @@ class Sim(FileModel):
     msisdn: Annotated[str, Field(pattern=r"^\d{5,15}$")] | None = None
     account: str
     """The account that owns the SIM."""
+    state: Literal["customer_inventory", "in_testing", "billing_ready", "in_billing"] = "in_billing"
+    """Where its life cycle begins (`ocs.inventory.lifecycle`)."""
     profile: str | None = None
     """Absent: an ordinary SIM, rated as a whole by its own `plan`."""
     plan: str | None = None
@@ -79,6 +81,8 @@ class Sim(FileModel):
     """Payer account by split id, for splits that name none."""
     plans: dict[str, str] = Field(default_factory=dict)
     """Plan by split id, where it is not the split's own."""
+    inactive: tuple[str, ...] = ()
+    """B2C splits whose virtual SIM is Provisioned only: it, and its free quota, starts when somebody activates it."""
 
     @field_validator("iccid")
     @classmethod

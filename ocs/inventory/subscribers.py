@@ -9,22 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import TypeVar
+from typing import Final, NamedTuple, TypeVar
 
-from ocs.catalogue.plans import Plan
+from ocs.catalogue.plans import Plan, Postpaid
 from ocs.catalogue.profiles import Profile, Split
+from ocs.inventory.history import Change
 from ocs.inventory.identifiers import mpc_iccid, mpc_imsi
+from ocs.inventory.lifecycle import SimState, served
+from ocs.inventory.lifecycle import Status as Status
 from ocs.inventory.provisioning import Account, Operator, Peer, Provisioning, Sim
-
-
-class Status(Enum):
-    """Of a subscription, or (Active and Suspended only) of a physical SIM."""
-
-    ACTIVE = "active"
-    EXHAUSTED = "exhausted"
-    SUSPENDED = "suspended"
-    TERMINATED = "terminated"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +43,8 @@ class Subscription:
     rating_imsi: str
     """The identity that usage is rated on: the virtual SIM for B2C, the physical one for B2B."""
     status: Status = Status.ACTIVE
+    changes: int = 0
+    """How many records of its history there are."""
 
     @property
     def profile(self) -> Profile | None:
@@ -113,7 +108,13 @@ class Subscriber:
     msisdn: str | None
     account_id: str
     provisioned_at: int
-    status: Status = Status.ACTIVE
+    state: SimState = SimState.IN_BILLING
+    returns_to: SimState = SimState.IN_BILLING
+    """Where it goes from Suspended."""
+    tested: int = 0
+    """Octets of B2B traffic in testing."""
+    changes: int = 0
+    """How many records of its history there are."""
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     """By split id; that of the physical SIM itself as `sim`."""
     routes: dict[str, Route] = field(default_factory=dict)
@@ -123,6 +124,11 @@ class Subscriber:
     has_profile: bool = True
     former: list[Subscription] = field(default_factory=list)
     """Subscriptions that have ended: of splits taken away, of former payers."""
+
+    @property
+    def status(self) -> Status:
+        """Whether it is served: Active, or not."""
+        return served(self.state)
 
     def route(self, apn: str) -> Route | None:
         """Who pays on `apn`; None if nobody does. There is no split look-up without a profile."""
@@ -143,9 +149,20 @@ class Subscriber:
         )
 
 
+class Why(NamedTuple):
+    """Who changes something, for what reason, by which request; all empty where it happens by itself."""
+
+    by: str = ""
+    reason: str = ""
+    request_id: str = ""
+
+
+NOBODY: Final = Why()
+
+
 @dataclass(slots=True)
 class Inventory:
-    """Everything provisioned so far."""
+    """Everything provisioned so far. `noted` collects the history until somebody takes it."""
 
     operator: Operator = field(default_factory=Operator)
     accounts: dict[str, Account] = field(default_factory=dict)
@@ -157,6 +174,68 @@ class Inventory:
     """By Origin-Host; a client that is not listed is an ordinary one."""
     serial: int = 0
     """Of the virtual SIM provisioned last."""
+    why: Why = NOBODY
+    """What is being done to it just now."""
+    noted: list[Change] = field(default_factory=list)
+
+    def note(self, subscription: Subscription, at: int) -> None:
+        """Put into the history how a subscription stands since `at`."""
+        subscription.changes += 1
+        sim, profile, split, plan = subscription.sim, subscription.profile, subscription.split, subscription.plan
+        self.noted.append(
+            Change(
+                f"{subscription.subscription_id}/{subscription.changes:06}", at, sim.imsi, sim.iccid, sim.msisdn,
+                subscription.subscription_id, subscription.account_id, sim.account_id,
+                profile.id if profile is not None else None, profile.version if profile is not None else None,
+                split.id, split.party, plan.id, plan.version, subscription.mpc_imsi, subscription.mpc_iccid,
+                (Status.ACTIVE if subscription.status is Status.EXHAUSTED else subscription.status).value, *self.why,
+            )
+        )  # fmt: skip
+
+    def note_sim(self, subscriber: Subscriber, at: int) -> None:
+        """Put into the history how a physical SIM stands since `at`."""
+        subscriber.changes += 1
+        self.noted.append(
+            Change(
+                f"{subscriber.imsi}/{subscriber.changes:06}", at, subscriber.imsi, subscriber.iccid, subscriber.msisdn,
+                None, subscriber.account_id, subscriber.account_id, None, None, None, None, None, None, None, None,
+                subscriber.state.value, *self.why,
+            )
+        )  # fmt: skip
+
+    def move_sim(self, subscriber: Subscriber, state: SimState, at: int) -> None:
+        """Put a physical SIM into another state (`ocs.inventory.lifecycle` says into which)."""
+        if state is SimState.SUSPENDED and subscriber.state is not state:
+            subscriber.returns_to = subscriber.state
+        subscriber.state = state
+        self.note_sim(subscriber, at)
+
+    def set_status(self, subscription: Subscription, status: Status, at: int) -> None:
+        """Put a subscription into another status, by hand."""
+        subscription.status = status
+        self.note(subscription, at)
+
+    def set_terms(self, subscription: Subscription, terms: Terms, at: int) -> None:
+        """Put other terms in force for what is granted from now on."""
+        before = subscription.terms
+        if (before.profile, before.split, before.plan) != (terms.profile, terms.split, terms.plan):
+            subscription.terms = terms
+            self.note(subscription, at)
+
+    def traffic(self, subscription: Subscription, octets: int, at: int) -> None:
+        """B2B traffic of a SIM that is not yet billed: it may start billing."""
+        subscriber, plan = subscription.sim, subscription.plan
+        if subscriber.state is SimState.IN_TESTING:
+            subscriber.tested += octets
+            if isinstance(plan, Postpaid) and subscriber.tested <= plan.test_allowance:
+                return
+            reason = "test allowance used up"
+        elif subscriber.state is SimState.BILLING_READY:
+            reason = "first B2B traffic"
+        else:
+            return
+        self.why = Why(reason=reason)
+        self.move_sim(subscriber, SimState.IN_BILLING, at)
 
     def conflicts(self, provisioning: Provisioning) -> list[str]:
         """Why `provisioning` cannot be added: what is wrong in it, and where it says otherwise than what is there.
@@ -209,22 +288,25 @@ class Inventory:
         return [self._add_sim(sim, now) for sim in provisioning.sims]
 
     def _add_sim(self, sim: Sim, now: int) -> Subscriber:
-        subscriber = Subscriber(sim.imsi, sim.iccid, sim.msisdn, sim.account, now)
+        subscriber = Subscriber(sim.imsi, sim.iccid, sim.msisdn, sim.account, now, SimState(sim.state))
         self.by_imsi[sim.imsi] = subscriber
         if sim.msisdn is not None:
             self.by_msisdn[sim.msisdn] = subscriber
         self._add_own(subscriber, sim)
         if sim.profile is None:
             subscriber.has_profile = False
-            return subscriber
-        profile = self.profiles[sim.profile]
-        for split in profile.splits:
-            payer = split.payer if split.payer is not None else sim.payers[split.id]
-            subscription = self._add_split(subscriber, profile, split, sim, payer)
-            subscriber.routes.setdefault(split.apn, Route(split.apn)).add(subscription)
+        else:
+            profile = self.profiles[sim.profile]
+            for split in profile.splits:
+                payer = split.payer if split.payer is not None else sim.payers[split.id]
+                subscription = self._add_split(subscriber, profile, split, sim, payer)
+                subscriber.routes.setdefault(split.apn, Route(split.apn)).add(subscription)
+        self.note_sim(subscriber, now)
+        for subscription in subscriber.subscriptions.values():
+            self.note(subscription, now)
         return subscriber
 
-    def rearrange(self, subscriber: Subscriber, sim: Sim) -> tuple[list[Subscription], list[Subscription]]:
+    def rearrange(self, subscriber: Subscriber, sim: Sim, now: int) -> tuple[list[Subscription], list[Subscription]]:
         """Give a SIM the splits and payers that `sim` says; returns the subscriptions that end, and those that begin.
 
         A split that stays with its payer keeps its subscription, under the terms of the new profile but still with its
@@ -248,7 +330,8 @@ class Inventory:
         }
         ended = [subscription for split_id, subscription in before.items() if split_id not in kept]
         for subscription in ended:
-            subscription.status = Status.TERMINATED
+            if subscription.status is not Status.TERMINATED:
+                self.set_status(subscription, Status.TERMINATED, now)
         subscriber.former += ended
         subscriber.subscriptions, subscriber.routes = kept, {}
         subscriber.has_profile = profile is not None
@@ -256,9 +339,10 @@ class Inventory:
             assert profile is not None
             if split_id in kept:
                 subscription = kept[split_id]
-                subscription.terms = Terms(profile, split, subscription.plan)
+                self.set_terms(subscription, Terms(profile, split, subscription.plan), now)
             else:
                 subscription = self._add_split(subscriber, profile, split, sim, payer)
+                self.note(subscription, now)
                 began.append(subscription)
             subscriber.routes.setdefault(split.apn, Route(split.apn)).add(subscription)
         return ended, began
@@ -266,9 +350,12 @@ class Inventory:
     def _add_split(self, subscriber: Subscriber, profile: Profile, split: Split, sim: Sim, payer: str) -> Subscription:
         self.serial += 1
         plan = self.plans[sim.plans.get(split.id, split.plan)]
-        return _subscription(
+        subscription = _subscription(
             subscriber, profile, split, plan, payer, mpc_imsi(self.serial), mpc_iccid(self.serial)
         )  # fmt: skip
+        if split.id in sim.inactive:
+            subscription.status = Status.PROVISIONED
+        return subscription
 
     def _add_own(self, subscriber: Subscriber, sim: Sim) -> None:
         """The subscription of the physical SIM itself, if some postpaid plan says what it costs."""

@@ -5,6 +5,7 @@
 - `text`: records as CSV, equal to the byte for equal records.
 - `parquet`: records as Parquet for DuckDB and the like (extra `report`).
 
-Both files are read back to equal records. The tables of `ocs.store` have the same columns; billing works from records
-and does not care which of the three they came from.
+Both files are read back to equal records; they hold the history of subscriptions (`ocs.inventory.history`) as well. The
+tables of `ocs.store` have the same columns; billing works from records and does not care which of the three they came
+from.
 """

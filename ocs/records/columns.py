@@ -11,12 +11,13 @@ from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origi
 
 import msgspec
 
+from ocs.inventory.history import Change
 from ocs.records.edr import BucketPart, Edr, Transfer
 
 R = TypeVar("R", bound=msgspec.Struct)
 
 _INSTANTS = frozenset({"event_time", "usage_start", "usage_end", "at"})
-_IDENTITIES = frozenset({"edr_id", "session_id", "transfer_id", "pending_id", "bucket_id", "cause"})
+_IDENTITIES = frozenset({"edr_id", "session_id", "transfer_id", "pending_id", "bucket_id", "cause", "change_id"})
 
 
 class Kind(Enum):
@@ -50,7 +51,7 @@ def columns(record: type[msgspec.Struct]) -> tuple[Column, ...]:
 
 
 def in_order(records: Iterable[R]) -> list[R]:
-    """Records as files hold them: EDRs by (event_time, edr_id), ledger lines by (at, transfer_id), others as they come.
+    """Records as files hold them: EDRs by (event_time, edr_id), ledger lines and changes by (at, id), others as is.
 
     Neither depends on the order in which vehicles were simulated.
     """
@@ -62,6 +63,7 @@ def in_order(records: Iterable[R]) -> list[R]:
 _ORDER: dict[type[msgspec.Struct], Callable[[Any], Any]] = {
     Edr: attrgetter("event_time", "edr_id"),
     Transfer: attrgetter("at", "transfer_id"),
+    Change: attrgetter("at", "change_id"),
 }
 
 

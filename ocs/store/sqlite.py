@@ -1,8 +1,8 @@
 """The journal in a SQLite file, with the tables behind it. One process owns the file: `<file>.lock` says which.
 
 Opened with any SQL tool it shows `journal` (sequence, instant, kind, request and answer as octets), the views
-`edr` and `transfer` with the columns of `ocs.records`. Instants are microseconds UTC. WAL with synchronous=FULL: a
-commit is on the disk when it returns.
+`edr` and `transfer` with the columns of `ocs.records`, and `change`, the history of SIMs and subscriptions. Instants
+are microseconds UTC. WAL with synchronous=FULL: a commit is on the disk when it returns.
 """
 
 from __future__ import annotations
@@ -17,13 +17,18 @@ from typing import Any, Final
 import msgspec
 
 from ocs.charging.commands import Outcome
+from ocs.inventory.history import Change
 from ocs.records.columns import columns, in_order
 from ocs.records.edr import BucketPart, Edr, Transfer
 from ocs.store.journal import StoreError
 from ocs.store.rows import Row
 
-_SCHEMA_VERSION: Final = 1
-_RECORDS: Final[tuple[tuple[str, type[msgspec.Struct]], ...]] = (("edr", Edr), ("transfer", Transfer))
+_SCHEMA_VERSION: Final = 2
+_RECORDS: Final[tuple[tuple[str, type[msgspec.Struct]], ...]] = (
+    ("edr", Edr),
+    ("transfer", Transfer),
+    ("change", Change),
+)
 
 
 def _tables(name: str, record: type[msgspec.Struct]) -> tuple[str, str]:
@@ -51,6 +56,7 @@ _SCHEMA: Final = (
 _INSERT_JOURNAL: Final = "INSERT INTO journal VALUES (?, ?, ?, ?, ?)"
 _INSERT_EDR: Final = "INSERT INTO edr_record (record) VALUES (?)"
 _INSERT_TRANSFER: Final = "INSERT INTO transfer_record (record) VALUES (?)"
+_INSERT_CHANGE: Final = "INSERT INTO change_record (record) VALUES (?)"
 _PARTS: Final = [column.name for column in columns(Edr)].index("bucket_parts")
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -96,7 +102,8 @@ class SqliteJournal:
         edrs = [_text(edr) for outcome in outcomes for edr in outcome.edrs]
         transfers = [_text(line) for outcome in outcomes for line in outcome.transfers]
         position = ("UPDATE position SET filled = ?", [(self._last,)])
-        self._write((_INSERT_EDR, edrs), (_INSERT_TRANSFER, transfers), position)
+        changes = [_text(change) for outcome in outcomes for change in outcome.changes]
+        self._write((_INSERT_EDR, edrs), (_INSERT_TRANSFER, transfers), (_INSERT_CHANGE, changes), position)
 
     def rows(self, after: int = 0) -> Iterator[tuple[int, Row]]:
         """See `Journal`."""
@@ -158,6 +165,11 @@ def read_transfers(path: Path) -> list[Transfer]:
     return in_order(
         Transfer(*msgspec.json.decode(text)) for (text,) in _read(path, "SELECT record FROM transfer_record")
     )
+
+
+def read_changes(path: Path) -> list[Change]:
+    """The history of SIMs and subscriptions in the store at `path`, like `read_edrs`."""
+    return in_order(Change(*msgspec.json.decode(text)) for (text,) in _read(path, "SELECT record FROM change_record"))
 
 
 def read_rows(path: Path) -> list[tuple[int, Row]]:
