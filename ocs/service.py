@@ -59,7 +59,8 @@ class Service:
         self._idle = asyncio.Event()
         self._idle.set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._deadline_moved = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_at = 0
         self._unfilled: list[Outcome] = []
 
     def recover(self) -> None:
@@ -69,20 +70,19 @@ class Service:
     async def run(self) -> None:
         """Serve until `stop`."""
         self._idle.clear()
-        helpers = []
+        filling = asyncio.create_task(self._fill_in_time()) if self._journal.has_tables else None
         if self._watch_deadlines:
-            helpers.append(asyncio.create_task(self._expire_in_time()))
-        if self._journal.has_tables:
-            helpers.append(asyncio.create_task(self._fill_in_time()))
+            self._watch()
         try:
             while batch := await self._server.take():
                 with contextlib.suppress(StoreError):
                     self._process([(Charge(item.message, item.retransmitted), item) for item in batch])
         finally:
             self._idle.set()
-            for helper in helpers:
-                helper.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
+            if self._alarm is not None:
+                self._alarm.cancel()
+            if filling is not None:
+                filling.cancel()
 
     async def execute(self, command: Command) -> Receipt | None:
         """An operator's command, durable when it returns; None for one that has no answer.
@@ -147,7 +147,7 @@ class Service:
             if len(self._unfilled) >= CHUNK:
                 self._fill()
         if self._watch_deadlines:
-            self._deadline_moved.set()
+            self._watch()
         return outcomes
 
     def _lose(self, batch: Sequence[tuple[Command, Incoming | None]], error: StoreError) -> None:
@@ -188,24 +188,25 @@ class Service:
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
-    async def _expire_in_time(self) -> None:
+    def _watch(self) -> None:
+        """Be awake when the engine's next deadline comes; an alarm that rings too early is set anew."""
+        deadline = self.engine.next_deadline()
+        if deadline is None or (self._alarm is not None and self._alarm_at <= deadline):
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        wait = min(max(0, deadline - self._clock()) / SECOND, _LONGEST_SLEEP_SECONDS)
+        self._alarm_at = deadline
+        self._alarm = asyncio.get_running_loop().call_later(wait, self._expire)
+
+    def _expire(self) -> None:
         """Let the engine do what is due when no request comes."""
-        while True:
-            self._deadline_moved.clear()
-            deadline = self.engine.next_deadline()
-            now = self._clock()
-            if deadline is not None and deadline <= now:
-                with contextlib.suppress(StoreError):
-                    self._process([(Expire(), None)])
-                continue
-            wait = (
-                _LONGEST_SLEEP_SECONDS if deadline is None else min((deadline - now) / SECOND, _LONGEST_SLEEP_SECONDS)
-            )
-            try:
-                async with asyncio.timeout(wait):
-                    await self._deadline_moved.wait()
-            except TimeoutError:
-                continue
+        self._alarm = None
+        deadline = self.engine.next_deadline()
+        if deadline is not None and deadline <= self._clock():
+            with contextlib.suppress(StoreError):
+                self._process([(Expire(), None)])
+        self._watch()
 
     async def _fill_in_time(self) -> None:
         while True:
