@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ocs.gy.avp import Failure
 from ocs.gy.codec import Decoded, encode
 from ocs.gy.events import Answer, Request
 from ocs.gy.framing import Header, is_protocol_error
 from ocs.gy.messages import APPLICATION_ID, Ccr, ErrorAnswer, FailedAvp, Refusal, ResultCode
 from ocs.gy.node import Identity
+
+_CREDIT_CONTROL: Final = 272
 
 
 def misrouted(request: Request, local: Identity) -> Failure | None:
@@ -56,13 +60,22 @@ def in_form_of_its_command(answer: ErrorAnswer, request: Request) -> Refusal:
     )
 
 
+def _lacks_what_its_command_requires(header: Header, answer: Answer | Refusal) -> bool:
+    """RFC 6733 7.1.5: where it is not possible to compose the command's answer."""
+    if not isinstance(answer, Refusal) or header.application_id != APPLICATION_ID:
+        return False
+    has_type_and_number = answer.cc_request_type is not None and answer.cc_request_number is not None
+    return answer.session_id is None or (header.command_code == _CREDIT_CONTROL and not has_type_and_number)
+
+
 def write_answer(header: Header, proxy_info: tuple[bytes, ...], answer: Answer | Refusal) -> bytes:
     """The octets of the answer to a request with that header.
 
-    3xxx goes out with the E bit and in the form of RFC 6733 7.2, all else without it. Ids, P bit and Proxy-Info are
-    those of the request (RFC 6733 6.2).
+    3xxx goes out with the E bit and in the form of RFC 6733 7.2, all else without it, unless the request was so bad
+    that the form of its command cannot be filled in: readers of answers are strict, and would drop what lacks an AVP.
+    Ids, P bit and Proxy-Info are those of the request (RFC 6733 6.2).
     """
-    error = is_protocol_error(answer.result_code)
+    error = is_protocol_error(answer.result_code) or _lacks_what_its_command_requires(header, answer)
     if error and not isinstance(answer, ErrorAnswer):
         answer = ErrorAnswer(
             session_id=answer.session_id,

@@ -100,3 +100,32 @@ def base_answer(code: int, hop_by_hop: int, result_code: int = 2001, host: str =
     """A DWA or DPA."""
     avps = (u32(268, result_code), text(264, host), ORIGIN_REALM)
     return message(*avps, code=code, application=0, flags=0, hop_by_hop=hop_by_hop)
+
+
+IMSI = "001010000000001"
+TGPP = 10415
+
+
+def mscc(rating_group: int, *more: bytes) -> bytes:
+    """An MSCC that asks for units, and more."""
+    return avp(456, avp(437, b"") + u32(432, rating_group) + b"".join(more))
+
+
+def used(octets: int) -> bytes:
+    """A USU of so many octets in total."""
+    return avp(446, u64(421, octets))
+
+
+def charging(number: int, kind: int, *more: bytes, session: str = "pgw;1;2", apn: str = "wifi", **header: int) -> bytes:
+    """A whole CCR of a gateway: subscriber and APN besides what every CCR has."""
+    imsi = avp(443, u32(450, 1) + text(444, IMSI))
+    ps = avp(874, text(30, apn), flags=V | M, vendor=TGPP)
+    return ccr(
+        imsi,
+        *more,
+        avp(873, ps, flags=V | M, vendor=TGPP),
+        header=header,
+        _263=text(263, session),
+        _416=u32(416, kind),
+        _415=u32(415, number),
+    )

@@ -7,10 +7,13 @@ import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ParamSpec
 
 import msgspec
 
+from ocs.charging.commands import Charge, Provision, Receipt
+from ocs.charging.engine import Engine
 from ocs.gy.avp import Avp, walk
 from ocs.gy.codec import decode
 from ocs.gy.connection import Incoming
@@ -28,6 +31,8 @@ from ocs.gy.messages import (
 )
 from ocs.gy.node import Identity, Timers
 from ocs.gy.server import GyServer
+from ocs.inventory.provisioning import load_provisioning
+from ocs.records.edr import Edr, Transfer
 from ocs.units import SECOND
 from tests.gy import octets
 
@@ -92,7 +97,7 @@ class Served:
     """A running server, and its owner; `taken`: the batches that the owner has taken so far."""
 
     server: GyServer
-    decide: Callable[[Ccr], Cca | ErrorAnswer]
+    decide: Callable[[Incoming], Cca | ErrorAnswer]
     taken: list[list[Incoming]] = field(default_factory=list)
     owner: asyncio.Task[None] | None = None
 
@@ -105,7 +110,7 @@ class Served:
         while batch := await self.server.take():
             self.taken.append(batch)
             for incoming in batch:
-                incoming.respond(self.decide(incoming.message))
+                incoming.respond(self.decide(incoming))
             self.server.flush()
 
     def waiting(self) -> int:
@@ -120,7 +125,7 @@ class Served:
 @asynccontextmanager
 async def serving(
     *,
-    decide: Callable[[Ccr], Cca | ErrorAnswer] = grant,
+    decide: Callable[[Incoming], Cca | ErrorAnswer] = lambda incoming: grant(incoming.message),
     address: str = "127.0.0.1",
     identity: Identity = OCS,
     tls: Any = None,
@@ -231,3 +236,26 @@ async def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> Non
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.002)
+
+
+WORLD = Path(__file__).parent.parent / "charging" / "worlds" / "two_apns.yaml"
+
+
+class Charging:
+    """The engine behind a served Gy: a car with telematics (APN fleet.acme) and Wi-Fi (APN wifi, 10 MB free)."""
+
+    def __init__(self) -> None:
+        self.engine = Engine(OCS.host, OCS.realm)
+        self.now = 1_790_000_000 * SECOND
+        self.edrs: list[Edr] = []
+        self.transfers: list[Transfer] = []
+        receipt = self.engine.apply(Provision(load_provisioning(WORLD), "start"), self.now).answer
+        assert isinstance(receipt, Receipt)
+        assert receipt.error is None
+
+    def __call__(self, incoming: Incoming) -> Cca:
+        outcome = self.engine.apply(Charge(incoming.message, incoming.retransmitted), self.now)
+        self.edrs += outcome.edrs
+        self.transfers += outcome.transfers
+        assert isinstance(outcome.answer, Cca)
+        return outcome.answer

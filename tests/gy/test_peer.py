@@ -609,6 +609,27 @@ def test_permanent_failures_have_the_form_of_the_command() -> None:
     assert header.flags == 0x40
 
 
+@pytest.mark.parametrize(
+    ("request_octets", "result_code"),
+    [
+        (octets.ccr(without=263), 5005),
+        (octets.ccr(without=415), 5005),
+        (octets.ccr(without=416), 5005),
+        (octets.ccr(_416=octets.u32(416, 99)), 5004),
+        (octets.ccr(_263=octets.avp(263, b"\xff")), 5004),
+        (octets.ccr(_415=octets.avp(415, b"")), 5014),
+    ],
+    ids=["no Session-Id", "no number", "no type", "bad type", "bad Session-Id", "bad number"],
+)
+def test_where_a_cca_cannot_be_filled_in_the_answer_has_the_e_bit(request_octets: bytes, result_code: int) -> None:
+    """RFC 6733 7.1.5: strict readers drop a CCA that lacks one of these."""
+    line = opened().hear(request_octets)
+    [answer], [header] = line.sent, line.headers
+    assert isinstance(answer, ErrorAnswer)
+    assert (answer.result_code, header.flags, header.hop_by_hop) == (result_code, 0x60, 0x11)
+    assert len(answer.failed_avp) == 1
+
+
 @pytest.mark.parametrize("result_code", [3002, 3004, 4012, 5012])
 def test_the_form_follows_the_code_whatever_the_owner_hands_over(result_code: int) -> None:
     for make in (

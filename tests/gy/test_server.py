@@ -226,9 +226,9 @@ async def test_pushes_and_answers_leave_in_the_order_in_which_they_were_queued()
     async with serving() as served, await Raw.opened(served.server.port) as raw:
         decide = served.decide
 
-        def and_push(ccr: Any) -> Any:
+        def and_push(incoming: Any) -> Any:
             served.server.push(rar())
-            return decide(ccr)
+            return decide(incoming)
 
         served.decide = and_push
         await raw.send(*numbered(2))
