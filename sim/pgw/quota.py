@@ -118,7 +118,8 @@ class RatingGroup(Meter):
 
     def demand(self, now: int) -> None:
         """Traffic waits."""
-        if self._mark > self.used or (self.in_flight and self._asked):
+        unpaid = self._mark == UNLIMITED and not self._holds and not self.uncontrolled
+        if (self._mark > self.used and not unpaid) or (self.in_flight and self._asked):
             return
         if self.refusal is not None:
             if self._retry_at is None or now < self._retry_at:
