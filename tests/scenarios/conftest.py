@@ -1,7 +1,9 @@
 """A gateway worked by hand: it says to the engine what a test tells it to, and notes it as evidence."""
 
+import re
 from collections import defaultdict
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -30,6 +32,7 @@ from ocs.records.edr import Edr, Transfer
 from ocs.units import SECOND, instant
 from scenarios.evidence import Evidence, Purchase, Twin
 from scenarios.issue import without_consumers
+from scenarios.loading import library
 from sim.truth import Step
 from sim.world import Exchange, Push
 
@@ -207,3 +210,16 @@ class Gateway:
 def gateway() -> type[Gateway]:
     """The class, for tests to make gateways of."""
     return Gateway
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A scenario file of three cars and a week."""
+    text = library()["b2c_exhaustion"].read_text(encoding="utf-8")
+    text = re.sub(r"vehicles: \d+", "vehicles: 1", text)
+    text = text.replace("volume: 300 MB", "volume: 60 MB").replace("duration: 31 days", "duration: 10 days")
+    text = re.sub(r"timeline:\n.*\n", "timeline: []\n", text)
+    text = text.replace("top_up_probability: 0.7", "top_up_probability: 1").replace("delay: 6 h", "delay: 10 min")
+    path = tmp_path / "small.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path

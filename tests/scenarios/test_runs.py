@@ -1,10 +1,7 @@
 """Whole runs: the flagship on few cars, right and with exhaustion handling broken on purpose; the command itself."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ from ocs.gy.messages import Cca, CcRequestType, GrantedServiceUnit, MultipleServ
 from scenarios.loading import library, load
 from scenarios.runner import Run, run
 from scenarios.schema import Scenario
+from tests.scenarios.command import splitsim
 
 FLAGSHIP = load(library()["b2c_exhaustion"])
 
@@ -153,35 +151,10 @@ def test_a_broken_ocs_is_found_out_and_the_message_says_which_car_when_and_how_m
 # --- the command, as a process ----------------------------------------------------------------------------------------
 
 
-def splitsim(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "splitsim", *words],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        env={**os.environ, "COLUMNS": "200"},
-        check=False,
-    )
-
-
 def files(folder: Path) -> dict[str, bytes]:
     """What must be the same wherever it ran."""
     paths = [folder / "edrs.csv", folder / "verdict.json", *sorted((folder / "documents").glob("*.json"))]
     return {path.name: path.read_bytes() for path in paths}
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
-    """A scenario file of three cars and a week."""
-    text = library()["b2c_exhaustion"].read_text(encoding="utf-8")
-    text = re.sub(r"vehicles: \d+", "vehicles: 1", text)
-    text = text.replace("volume: 300 MB", "volume: 60 MB").replace("duration: 31 days", "duration: 10 days")
-    text = re.sub(r"timeline:\n.*\n", "timeline: []\n", text)
-    text = text.replace("top_up_probability: 0.7", "top_up_probability: 1").replace("delay: 6 h", "delay: 10 min")
-    path = tmp_path / "small.yaml"
-    path.write_text(text, encoding="utf-8")
-    return path
 
 
 def test_wire_and_memory_give_the_same_bytes_and_the_wire_was_used(small: Path, tmp_path: Path) -> None:
@@ -221,7 +194,10 @@ def test_a_failed_expectation_ends_with_status_1(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("run", "no_such_scenario"), "unknown scenario 'no_such_scenario'; known: b2c_exhaustion; or give a YAML file"),
+        (
+            ("run", "no_such_scenario"),
+            "unknown scenario 'no_such_scenario'; known: b2c_exhaustion; or give a YAML file",
+        ),
         (("run", "missing.yaml"), "missing.yaml: cannot be read: No such file or directory"),
         (("run", "b2c_exhaustion", "--out", "taken"), "--out taken: expected a folder, this is a file"),
     ],
