@@ -214,12 +214,17 @@ def gateway() -> type[Gateway]:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """A scenario file of three cars and a week."""
+    """A scenario file of three cars and ten days."""
+    return small_scenario(tmp_path)
+
+
+def small_scenario(folder: Path) -> Path:
+    """The flagship with one car of each group, less time and allowances that end soon, as a file in `folder`."""
     text = library()["b2c_exhaustion"].read_text(encoding="utf-8")
     text = re.sub(r"vehicles: \d+", "vehicles: 1", text)
     text = text.replace("volume: 300 MB", "volume: 60 MB").replace("duration: 31 days", "duration: 10 days")
     text = re.sub(r"timeline:\n.*\n", "timeline: []\n", text)
     text = text.replace("top_up_probability: 0.7", "top_up_probability: 1").replace("delay: 6 h", "delay: 10 min")
-    path = tmp_path / "small.yaml"
+    path = folder / "small.yaml"
     path.write_text(text, encoding="utf-8")
     return path

@@ -30,7 +30,8 @@ def test_tshark_sees_the_ccrs_that_the_run_reports_and_no_malformed_message(smal
         port = free.getsockname()[1]
     capture = tmp_path / "run.pcapng"
     dumpcap = subprocess.Popen(
-        ["dumpcap", "-q", "-i", "lo", "-f", f"tcp port {port}", "-B", "64", "-w", str(capture)], stderr=subprocess.DEVNULL
+        ["dumpcap", "-q", "-i", "lo", "-f", f"tcp port {port}", "-B", "64", "-w", str(capture)],
+        stderr=subprocess.DEVNULL,
     )
     try:
         until = time.monotonic() + 20
