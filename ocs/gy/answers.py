@@ -7,11 +7,12 @@ from typing import Final
 from ocs.gy.avp import Failure
 from ocs.gy.codec import Decoded, encode
 from ocs.gy.events import Answer, Request
-from ocs.gy.framing import Header, is_protocol_error
+from ocs.gy.framing import COMMANDS, Header, is_protocol_error
 from ocs.gy.messages import APPLICATION_ID, Ccr, ErrorAnswer, FailedAvp, Refusal, ResultCode
 from ocs.gy.node import Identity
 
 _CREDIT_CONTROL: Final = 272
+_KNOWN: Final = frozenset((command.code, command.application_id) for command in COMMANDS)
 
 
 def misrouted(request: Request, local: Identity) -> Failure | None:
@@ -61,8 +62,12 @@ def in_form_of_its_command(answer: ErrorAnswer, request: Request) -> Refusal:
 
 
 def _lacks_what_its_command_requires(header: Header, answer: Answer | Refusal) -> bool:
-    """RFC 6733 7.1.5: where it is not possible to compose the command's answer."""
-    if not isinstance(answer, Refusal) or header.application_id != APPLICATION_ID:
+    """RFC 6733 7.1.5: where it is not possible to compose the command's answer, or nobody knows that command."""
+    if not isinstance(answer, Refusal):
+        return False
+    if (header.command_code, header.application_id) not in _KNOWN:
+        return True
+    if header.application_id != APPLICATION_ID:
         return False
     has_type_and_number = answer.cc_request_type is not None and answer.cc_request_number is not None
     return answer.session_id is None or (header.command_code == _CREDIT_CONTROL and not has_type_and_number)

@@ -254,7 +254,10 @@ class Charging:
         assert receipt.error is None
 
     def __call__(self, incoming: Incoming) -> Cca:
-        outcome = self.engine.apply(Charge(incoming.message, incoming.retransmitted), self.now)
+        return self.charge(incoming.message, incoming.retransmitted)
+
+    def charge(self, ccr: Ccr, retransmitted: bool = False) -> Cca:
+        outcome = self.engine.apply(Charge(ccr, retransmitted), self.now)
         self.edrs += outcome.edrs
         self.transfers += outcome.transfers
         assert isinstance(outcome.answer, Cca)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
-
 import pytest
 
 from ocs.gy.codec import decode
 from ocs.gy.events import (
     AnswerArrived,
     CapabilitiesOffered,
-    Event,
     PeerClosed,
     PeerOpened,
     PeerRecovered,
@@ -21,134 +17,11 @@ from ocs.gy.events import (
 )
 from ocs.gy.framing import frames
 from ocs.gy.messages import Cca, Ccr, Cea, Cer, Dpa, Dpr, Dwa, Dwr, ErrorAnswer, Raa, Rar
-from ocs.gy.node import EndToEndIds, Identity, Limits, Timers
+from ocs.gy.node import Limits
 from ocs.gy.peer import Peer
 from ocs.gy.transitions import TRANSITIONS, Input, State
-from ocs.units import SECOND
 from tests.gy import octets
-
-OCS = Identity(host="ocs.example", realm="example", origin_state_id=7)
-TIMERS = Timers(
-    watchdog=30 * SECOND, capabilities=10 * SECOND, closing=5 * SECOND, probe=3 * SECOND, message=8 * SECOND
-)
-VSAI = 260
-
-
-@dataclass
-class Line:
-    """A peer of ours, and what it has said and told so far. `now` in seconds."""
-
-    initiator: bool = False
-    limits: Limits = field(default_factory=Limits)
-    serves: tuple[Any, ...] = (Ccr,)
-    now: float = 0.0
-    events: list[Event] = field(default_factory=list)
-    sent: list[Any] = field(default_factory=list)
-    headers: list[Any] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.peer = Peer(
-            OCS,
-            initiator=self.initiator,
-            identifiers=EndToEndIds(0),
-            timers=TIMERS,
-            limits=self.limits,
-            serves=self.serves,
-        )
-        self.peer.connected(0)
-        self._collect()
-
-    def hear(self, *messages: bytes, admit: bool = True) -> Line:
-        self.peer.receive(b"".join(messages), int(self.now * SECOND))
-        if admit and self.peer.state is State.HELD:
-            self.peer.admit(int(self.now * SECOND))
-        while self.peer.has_backlog:
-            self.peer.receive(b"", int(self.now * SECOND))
-        self._collect()
-        return self
-
-    def wait(self, until: float) -> Line:
-        """Time passes, and the peer is woken when it wants to be."""
-        while (deadline := self.peer.next_deadline()) is not None and deadline <= until * SECOND:
-            self.now = deadline / SECOND
-            self.peer.tick(deadline)
-            self._collect()
-        self.now = until
-        return self
-
-    def stop(self, cause: int = 0) -> Line:
-        self.peer.stop(int(self.now * SECOND), cause)
-        self._collect()
-        return self
-
-    def answer(self, arrived: RequestArrived, result_code: int = 2001) -> Line:
-        self.peer.answer(arrived, grant(arrived, result_code))
-        self._collect()
-        return self
-
-    def _collect(self) -> None:
-        written, failure = frames(bytearray(self.peer.outgoing()))
-        assert failure is None
-        for message in written:
-            decoded = decode(message)
-            assert decoded.failure is None
-            self.sent.append(decoded.message)
-            self.headers.append(decoded.header)
-        self.events += self.peer.events()
-
-    @property
-    def state(self) -> State:
-        return self.peer.state
-
-    @property
-    def closed_because(self) -> str | None:
-        return next((event.reason for event in self.events if isinstance(event, PeerClosed)), None)
-
-    def arrived(self) -> list[RequestArrived]:
-        return [event for event in self.events if isinstance(event, RequestArrived)]
-
-    def of(self, kind: type[Event]) -> int:
-        return sum(isinstance(event, kind) for event in self.events)
-
-
-def grant(arrived: RequestArrived, result_code: int = 2001) -> Cca:
-    ccr = arrived.message
-    assert isinstance(ccr, Ccr)
-    return Cca(
-        session_id=ccr.session_id,
-        result_code=result_code,
-        origin_host=OCS.host,
-        origin_realm=OCS.realm,
-        cc_request_type=ccr.cc_request_type,
-        cc_request_number=ccr.cc_request_number,
-    )
-
-
-def opened(**more: Any) -> Line:
-    line = Line(**more).hear(octets.cer())
-    assert line.state is State.OPEN
-    line.sent.clear()
-    line.headers.clear()
-    line.events.clear()
-    return line
-
-
-def cea(*more: bytes, result_code: int = 2001, hop_by_hop: int = 1) -> bytes:
-    avps = (
-        octets.u32(268, result_code),
-        octets.ORIGIN_HOST,
-        octets.ORIGIN_REALM,
-        octets.HOST_IP_ADDRESS,
-        octets.VENDOR_ID,
-        octets.PRODUCT_NAME,
-        octets.AUTH_APPLICATION_ID,
-        *more,
-    )
-    return cea_header(*avps, hop_by_hop=hop_by_hop)
-
-
-def cea_header(*avps: bytes, hop_by_hop: int = 1, flags: int = 0) -> bytes:
-    return octets.message(*avps, code=257, application=0, flags=flags, hop_by_hop=hop_by_hop)
+from tests.gy.line import OCS, Line, cea, cea_header, grant, opened
 
 
 def test_the_table_names_methods_and_reaches_every_state() -> None:
@@ -193,9 +66,9 @@ def test_cea_says_who_we_are_and_all_that_we_can() -> None:
 
 
 GX = octets.u32(258, 16777238)
-GROUP = octets.avp(VSAI, octets.u32(266, 10415) + octets.AUTH_APPLICATION_ID)
-FOREIGN_GROUP = octets.avp(VSAI, octets.u32(266, 4711) + octets.AUTH_APPLICATION_ID)
-BARE_GROUP = octets.avp(VSAI, octets.AUTH_APPLICATION_ID)
+GROUP = octets.avp(260, octets.u32(266, 10415) + octets.AUTH_APPLICATION_ID)
+FOREIGN_GROUP = octets.avp(260, octets.u32(266, 4711) + octets.AUTH_APPLICATION_ID)
+BARE_GROUP = octets.avp(260, octets.AUTH_APPLICATION_ID)
 ACCOUNTING_4 = octets.u32(259, 4)
 
 
@@ -232,7 +105,7 @@ def test_capabilities_in_common(offered: bytes) -> None:
     assert line.sent[0].result_code == 2001
 
 
-BOTH = octets.avp(VSAI, octets.u32(266, 10415) + octets.AUTH_APPLICATION_ID + octets.u32(259, 3))
+BOTH = octets.avp(260, octets.u32(266, 10415) + octets.AUTH_APPLICATION_ID + octets.u32(259, 3))
 
 
 @pytest.mark.parametrize(
@@ -242,7 +115,7 @@ BOTH = octets.avp(VSAI, octets.u32(266, 10415) + octets.AUTH_APPLICATION_ID + oc
         (b"", 5010, b""),
         (ACCOUNTING_4, 5010, b""),
         (octets.AUTH_APPLICATION_ID + octets.u32(299, 1), 5017, b""),
-        (octets.avp(VSAI, octets.u32(266, 10415)), 5005, octets.u32(258, 0) + octets.u32(259, 0)),
+        (octets.avp(260, octets.u32(266, 10415)), 5005, octets.u32(258, 0) + octets.u32(259, 0)),
         (BOTH, 5009, octets.AUTH_APPLICATION_ID + octets.u32(259, 3)),
     ],
     ids=["Gx alone", "none", "only as accounting", "TLS alone", "group without application", "group with two"],
