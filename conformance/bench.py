@@ -28,7 +28,7 @@ from conformance.tester.request import (
     subscription_id,
 )
 from conformance.tester.trace import Trace
-from conformance.verdicts import Failed, Finding, Verdict, inconclusive, not_applicable
+from conformance.verdicts import Ended, Failed, Finding, Verdict, inconclusive, not_applicable
 from conformance.wire.avp import avp
 from conformance.wire.message import Message
 
@@ -95,6 +95,7 @@ class Bench:
         self.lines: list[Line] = []
         self.sessions: list[Session] = []
         self._main: Line | None = None
+        self._deadline = time.monotonic() + _CASE_SECONDS_MAX
 
     # --- connections --------------------------------------------------------------------------------------------------
 
@@ -279,6 +280,11 @@ class Bench:
             raise inconclusive(f"PIXIT: {subscriber.imsi} has {balance} octets by the file, by the SUT {seen}")
         return subscriber, balance
 
+    def go_on(self) -> None:
+        """Ends a case that has run for too long: an SUT must not be able to keep it going for ever."""
+        if time.monotonic() > self._deadline:
+            raise Ended(Verdict.INCONC, f"the case took more than {_CASE_SECONDS_MAX} s")
+
     def close(self) -> None:
         """Ends what is still open, so that the next case finds nothing of this one."""
         for session in self.sessions:
@@ -291,6 +297,7 @@ class Bench:
 
 
 _PROBES_MAX = 64
+_CASE_SECONDS_MAX = 120
 
 
 def _free(octets: int, service: Service) -> str:
@@ -348,6 +355,8 @@ class Session:
 
     def send(self, request: Request, within: float | None = None) -> Reply:
         """Sends a CCR of this session and waits for its answer."""
+        if within is None:
+            self.bench.go_on()
         reply = self.line.ask(request, within)
         self.saw(request, reply)
         return reply

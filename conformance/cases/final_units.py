@@ -26,6 +26,8 @@ def to_the_last(bench: Bench, role: str) -> tuple[Subscriber, Session, Service, 
         if service.final_action is not None:
             return subscriber, session, service, used
         octets = service.total_octets or 0
+        if octets == 0:
+            break
         used += octets
         reply = session.update(used=octets)
     raise inconclusive(f"no Final-Unit-Indication came: {reply.title}")

@@ -41,6 +41,8 @@ def exhausted_beside_enterprise(bench: Bench) -> Waiting:
     left = consumer.balance_octets
     while (service := reply.service(group)) is not None and service.granted and left >= 0:
         octets = service.total_octets or 0
+        if octets == 0:
+            break
         left -= octets
         reply = bench.success(session.update(session.asking(group, used=octets)))
     service = reply.service(group)

@@ -127,6 +127,7 @@ def never_cut(bench: Bench) -> None:
         bench.expect(reply, granted(session.rating_group))
         used += octets
         octets = bench.answer(reply).granted_octets
+        bench.check(octets > 0, "a grant of octets", bench.answer(reply).title)
 
 
 @case("FT-1015.006-17", seconds=0.3)
