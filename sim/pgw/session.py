@@ -130,10 +130,9 @@ class CtfSession:
         group = self._groups.get(rating_group)
         if group is None:
             raise ValueError(f"rating group {rating_group}: {up + down} octets passed, none had quota")
+        group.count(up, down, now)
         if group.uncontrolled:
-            self._unreported[rating_group, self._cause or NOT_APPLICABLE] += up + down
-        else:
-            group.count(up, down, now)
+            self._forgo(group, self._cause or NOT_APPLICABLE)
 
     def change(self, trigger: int, bearer: Bearer, now: int) -> None:
         """A condition has changed: `trigger` is its Trigger-Type (TS 32.299 7.2.236), `bearer` how things are now.
