@@ -59,7 +59,7 @@ async def _run(load: Load, pipe: Connection) -> None:
         number = numbers[session]
         numbers[session] += 1
         kind = CcRequestType.UPDATE if number else CcRequestType.INITIAL
-        request = ccr(kind, session, number, 0 if load.hot else session, load.rating_groups)
+        request = ccr(kind, session, number, 0 if load.hot else session, load.rating_groups, load.hot)
         started = time.perf_counter()
         answer = await client.request(request)
         if answer.result_code != 2001:

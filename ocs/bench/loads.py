@@ -7,16 +7,20 @@ from decimal import Decimal
 from ocs.catalogue.plans import Bundle, PostpaidIndividual, PrepaidIndividual, Quota, UnitPrice
 from ocs.catalogue.profiles import Profile, Split
 from ocs.gy.messages import (
+    AllocationRetentionPriority,
     Ccr,
     CcRequestType,
     MultipleServicesCreditControl,
     PsInformation,
+    QosInformation,
     ReportingReason,
+    RequestedAction,
     RequestedServiceUnit,
     ServiceInformation,
     SubscriptionId,
     SubscriptionIdType,
     UsedServiceUnit,
+    UserEquipmentInfo,
 )
 from ocs.inventory.identifiers import complete_iccid
 from ocs.inventory.provisioning import Account, Provisioning, Sim
@@ -24,6 +28,8 @@ from ocs.inventory.provisioning import Account, Provisioning, Sim
 SLICE_OCTETS = 1_000_000
 FLEET, WIFI = 100, 200
 """Rating groups of the car maker and of the driver."""
+EVENT_SECONDS = 1_767_225_600
+"""Event-Timestamp of every request: 2026-01-01. A served OCS sees that it is stale, and takes the time of receipt."""
 _APN = "car.acme"
 
 
@@ -65,38 +71,77 @@ def imsi(number: int) -> str:
     return f"00101{number:010d}"
 
 
-def ccr(kind: CcRequestType, session: int, number: int, sim: int, rating_groups: tuple[int, ...]) -> Ccr:
-    """Request `number` of a session: reports a slice for each rating group (not in a CCR-I) and asks for the next."""
+def ccr(
+    kind: CcRequestType, session: int, number: int, sim: int, rating_groups: tuple[int, ...], hot: bool = False
+) -> Ccr:
+    """Request `number` of a session: reports a slice for each rating group (not in a CCR-I) and asks for the next.
+
+    It has the AVPs that a real gateway (Open5GS) was seen to send, and a rating group: about 850 octets with one.
+    `hot`: one SIM has all sessions, and no NSAPI tells its bearers apart; the Charging-Id does.
+    """
     initial = kind is CcRequestType.INITIAL
-    used = UsedServiceUnit(reporting_reason=ReportingReason.QUOTA_EXHAUSTED, cc_total_octets=SLICE_OCTETS)
+    identities = (
+        (SubscriptionIdType.END_USER_IMSI, imsi(sim)),
+        (SubscriptionIdType.END_USER_E164, f"49170{sim:07d}"),
+    )
+    used = UsedServiceUnit(
+        reporting_reason=ReportingReason.QUOTA_EXHAUSTED,
+        cc_time=0,
+        cc_input_octets=SLICE_OCTETS // 5,
+        cc_output_octets=SLICE_OCTETS - SLICE_OCTETS // 5,
+    )
     return Ccr(
-        session_id=f"pgw.example;bench;{session}",
+        session_id=f"pgw.example;1795403934;{session};bench",
         origin_host="pgw.example",
         origin_realm="example",
         destination_realm="example",
         service_context_id="32251@3gpp.org",
         cc_request_type=kind,
         cc_request_number=number,
-        subscription_id=(
-            SubscriptionId(subscription_id_type=SubscriptionIdType.END_USER_IMSI, subscription_id_data=imsi(sim)),
+        destination_host=None if initial else "ocs.example",
+        event_timestamp=EVENT_SECONDS,
+        subscription_id=tuple(
+            SubscriptionId(subscription_id_type=kind, subscription_id_data=data) for kind, data in identities
         ),
-        multiple_services_indicator=1,
+        requested_action=RequestedAction.DIRECT_DEBITING,
+        aoc_request_type=1,
+        multiple_services_indicator=1 if initial else None,
         multiple_services_credit_control=tuple(
             MultipleServicesCreditControl(
-                requested_service_unit=RequestedServiceUnit(),
+                requested_service_unit=RequestedServiceUnit(cc_total_octets=SLICE_OCTETS),
                 used_service_unit=() if initial else (used,),
                 rating_group=rating_group,
+                qos_information=_QOS,
             )
             for rating_group in rating_groups
         ),
         service_information=ServiceInformation(
             ps_information=PsInformation(
                 charging_id=session,
-                pdp_address=("10.0.0.1",),
-                ggsn_address=("192.0.2.1",),
+                pdp_address=("10.45.0.2",),
+                sgsn_address=("192.0.2.3",),
+                ggsn_address=("192.0.2.4",),
                 called_station_id=_APN,
+                selection_mode="0",
+                charging_characteristics="0800",
                 sgsn_mcc_mnc="00101",
+                nsapi=None if hot else b"\x05",
+                ms_timezone=b"\x40\x00",
+                user_location_info=bytes.fromhex("8200f110000100f11000019b01"),
                 rat_type=b"\x06",
+                user_equipment_info=UserEquipmentInfo(
+                    user_equipment_info_type=0, user_equipment_info_value=b"3534900698733190"
+                ),
             )
         ),
     )
+
+
+_QOS = QosInformation(
+    qos_class_identifier=9,
+    allocation_retention_priority=AllocationRetentionPriority(
+        priority_level=8, pre_emption_capability=1, pre_emption_vulnerability=1
+    ),
+    apn_aggregate_max_bitrate_ul=50_000_000,
+    apn_aggregate_max_bitrate_dl=100_000_000,
+)
