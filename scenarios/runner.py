@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ocs.billing.books import Books
 from ocs.billing.close import CycleClose, close_cycle
 from ocs.billing.reconcile import Reconciliation, Service, reconcile
 from ocs.charging.engine import Engine
@@ -73,8 +74,9 @@ def run(
     progress("closing the books", 0.82)
     operator = sold.operator
     provisioned_at = dict.fromkeys((sim.imsi for sim in sold.sims), scenario.begins)
+    books = Books.of(sold, provisioned_at, lived.edrs, lived.transfers)
     closes = [
-        close_cycle(cycle, sold, provisioned_at, lived.edrs, lived.transfers)
+        close_cycle(cycle, books)
         for cycle in cycles_between(scenario.begins, scenario.ends, operator.time_zone, operator.cycle_day)
     ]
     evidence = Evidence(

@@ -61,10 +61,10 @@ def documents_differ(close: CycleClose, rated: Mapping[str, RatedRecord]) -> Ite
         (payer.prepaid if edr.party == "b2c" else postpaid).append(edr)
     for bucket in close.buckets:
         payers[bucket.credit.account_id].buckets.append(bucket)
-    with_bundle = [settlement.subscription for settlement in close.settlements]
-    with_events = [charge.subscription for charge in close.charges]
-    for subscription in with_bundle + with_events:
-        payers[subscription.account_id].sims.add(subscription.sim.imsi)
+    with_bundle = [member.tenure for settlement in close.settlements for member in settlement.members]
+    with_events = [charge.tenure for charge in close.charges]
+    for tenure in with_bundle + with_events:
+        payers[tenure.account_id].sims.add(tenure.last.imsi)
     for document in close.documents:
         payer = payers[document.customer.id]
         (payer.invoices if document.type == "EnterpriseInvoice" else payer.statements).append(document)

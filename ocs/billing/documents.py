@@ -27,7 +27,23 @@ PAYMENT_DAYS: Final = 14
 
 DocumentKind = Literal["EnterpriseInvoice", "ConsumerStatement"]
 NUMBER_RANGES: Final[dict[DocumentKind, str]] = {"EnterpriseInvoice": "INV", "ConsumerStatement": "STM"}
-LineType = Literal["recurring", "usage_in_bundle", "overage", "messages", "calls", "free_quota", "purchase", "refund"]
+LineType = Literal[
+    "activation",
+    "recurring",
+    "suspended",
+    "split_fee",
+    "pool_recurring",
+    "pool_stack",
+    "usage_in_test",
+    "usage_in_bundle",
+    "overage",
+    "messages",
+    "calls",
+    "adjustment",
+    "free_quota",
+    "purchase",
+    "refund",
+]
 
 
 class _Part(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -1,7 +1,7 @@
 """The enterprise invoice: what a B2B payer owes for a cycle, over all its SIMs.
 
-SIMs under the same split and plan share a line, as many as joined on the same day for the recurring charge; each line
-is rounded once. What each SIM contributed stands in the memo beside it.
+SIMs under the same split and plan share a line, as many as are billed for the same days for the recurring charge; a
+pool has lines of its own. Each line is rounded once. What each SIM contributed stands in the memo beside it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from fractions import Fraction
 from functools import partial
 from itertools import groupby
 
-from ocs.billing.documents import Line, LineType, Money, Reference, SimUse
+from ocs.billing.documents import Line, LineType, Money, SimUse
 from ocs.billing.money import half_up, quantity, rate
-from ocs.billing.rated import OnlineCharges, Settlement
-from ocs.billing.wording import day_in_words, duration_in_words, volume_in_words, volume_unit
-from ocs.inventory.subscribers import Subscription
+from ocs.billing.rated import Member, OnlineCharges, Settlement, money, peak
+from ocs.billing.tenure import Tenure
+from ocs.billing.wording import day_in_words, duration_in_words, price_in_words, volume_in_words, volume_unit
+from ocs.catalogue.plans import Postpaid, PostpaidFixedPool, PostpaidFlexPool
 from ocs.rating.cycle import Cycle
-from ocs.units import MICROS
 
 
 def invoice_lines(
@@ -26,87 +26,152 @@ def invoice_lines(
 ) -> Iterator[Line]:
     """The lines of one payer, for each split and plan: recurring, usage in bundle, overage; then messages and calls."""
     for _, group in groupby(sorted(settlements, key=_by_product), _by_product):
-        yield from _bundle_lines(list(group), cycle, currency)
+        yield from _Bundle(list(group), cycle, currency).lines()
     for _, charged in groupby(sorted(charges, key=_by_service), _by_service):
         yield _service_line(list(charged), currency)
 
 
 def sim_use(settlements: Iterable[Settlement], currency: str) -> Iterator[SimUse]:
     """The memo: one row for each SIM and plan, in the order of the lines."""
-    for item in sorted(settlements, key=lambda item: (_by_product(item), item.subscription.subscription_id)):
-        yield SimUse(
-            imsi=item.subscription.sim.imsi,
-            iccid=item.subscription.sim.iccid,
-            split=split_of(item.subscription),
-            product=product_of(item.subscription),
-            octets=item.octets,
-            octets_included=item.octets_included,
-            octets_in_bundle=item.octets_in_bundle,
-            octets_overage=item.octets_overage,
-            overage=Money(unit=currency, value=rate(Fraction(item.micros, MICROS))),
-        )
+    for settlement in sorted(settlements, key=lambda item: (_by_product(item), item.tenure.subscription_id)):
+        for item in settlement.members:
+            yield SimUse(
+                imsi=item.tenure.last.imsi,
+                iccid=item.tenure.last.iccid,
+                split=item.tenure.split,
+                product=item.tenure.product,
+                octets=item.octets,
+                octets_included=item.octets_included,
+                octets_in_bundle=item.octets_in_bundle + item.octets_tested,
+                octets_overage=item.octets_overage,
+                overage=Money(unit=currency, value=rate(money(item.micros))),
+            )
 
 
-def split_of(subscription: Subscription) -> Reference:
-    """The split, named with its profile since split ids are unique only within it; `sim` is a SIM without profile."""
-    profile, split_id = subscription.profile, subscription.split.id
-    return Reference(id=f"{profile.id}/{split_id}", version=profile.version) if profile else Reference(id=split_id)
+def _by_product(item: Settlement | OnlineCharges) -> tuple[str, str, int]:
+    return item.tenure.split.id, item.plan.id, item.plan.version
 
 
-def product_of(subscription: Subscription) -> Reference:
-    """The price plan."""
-    plan = subscription.plan
-    return Reference(id=plan.id, name=plan.name or plan.id, version=plan.version)
-
-
-def _by_product(item: Settlement | OnlineCharges) -> tuple[str, str]:
-    return split_of(item.subscription).id, item.plan.id
-
-
-def _by_service(item: OnlineCharges) -> tuple[str, str, str]:
+def _by_service(item: OnlineCharges) -> tuple[str, str, int, str]:
     return *_by_product(item), item.unit_type
 
 
-def _bundle_lines(items: Sequence[Settlement], cycle: Cycle, currency: str) -> Iterator[Line]:
-    plan = items[0].plan
-    line = partial(_line, items[0].subscription, currency)
-    title = plan.name or plan.id
-    recurring = Fraction(plan.recurring)
-    for days, group in groupby(sorted(items, key=lambda item: -item.days), lambda item: item.days):
-        sims = sum(1 for _ in group)
-        share = Fraction(days, cycle.days)
-        detail = ""
-        if days < cycle.days:
-            joined = cycle.next_day - timedelta(days)
-            detail = f"joined on {day_in_words(joined)}: {days} of {cycle.days} days at {rate(recurring)}"
-        price = recurring * share
-        yield line("recurring", f"{title}: monthly charge", detail, 0, Fraction(sims), "SIM", price, sims * price)
+class _Bundle:
+    """The lines of one product: settlements of SIMs alone, or one pool."""
 
-    per, unit = plan.overage.per, volume_unit(plan.overage.per)
-    in_bundle = sum(item.octets_in_bundle for item in items)
-    included = sum(item.octets_included for item in items)
-    detail = f"{volume_in_words(included)} included"
-    amount = Fraction(in_bundle, per)
-    yield line("usage_in_bundle", f"{title}: data in bundle", detail, in_bundle, amount, unit, Fraction(0), Fraction(0))
+    def __init__(self, items: Sequence[Settlement], cycle: Cycle, currency: str) -> None:
+        self._items = items
+        self._cycle = cycle
+        self._plan = items[0].plan
+        self._line = partial(_line, items[0].tenure, currency)
+        self._title = self._plan.name or self._plan.id
+        self._members = [member for item in items for member in item.members]
 
-    if overage := sum(item.octets_overage for item in items):
-        amount = Fraction(sum(item.blocks for item in items) * plan.overage.block, per)
-        exact = Fraction(sum(item.micros for item in items), MICROS)
-        price = Fraction(plan.overage.price)
-        detail = f"in blocks of {volume_in_words(plan.overage.block)}"
-        yield line("overage", f"{title}: data over bundle", detail, overage, amount, unit, price, exact)
+    def lines(self) -> Iterator[Line]:
+        """In the order in which they are printed."""
+        plan = self._plan
+        if isinstance(plan, PostpaidFixedPool):
+            yield from self._fixed(plan)
+        elif isinstance(plan, PostpaidFlexPool) and plan.leaving == "peak":
+            sims = peak([member.tenure for member in self._members], self._cycle)
+            price, detail = Fraction(plan.recurring), "the most SIMs at once"
+            yield self._line("recurring", f"{self._title}: monthly charge", detail, 0, Fraction(sims), "SIM", price)
+        else:
+            yield from self._recurring()
+        yield from self._use()
+
+    def _recurring(self) -> Iterator[Line]:
+        """Per SIM: days charged in full, and days suspended at their own price."""
+        recurring, suspended = Fraction(self._plan.recurring), self._plan.suspended
+        days = sorted((self._charged(member) for member in self._members), reverse=True)
+        for (active, joined), group in groupby(days):
+            if not active:
+                continue
+            sims, share = sum(1 for _ in group), Fraction(active, self._cycle.days)
+            detail = self._part_of_cycle(active, joined, recurring)
+            yield self._line(
+                "recurring", f"{self._title}: monthly charge", detail, 0, Fraction(sims), "SIM", recurring * share
+            )  # fmt: skip
+        if suspended is None:
+            return
+        paused = sorted((member.days_suspended for member in self._members if member.days_suspended), reverse=True)
+        for number, group_of in groupby(paused):
+            sims, price = sum(1 for _ in group_of), Fraction(suspended)
+            detail = f"{number} of {self._cycle.days} days at {rate(price)}"
+            price = price * number / self._cycle.days
+            yield self._line("suspended", f"{self._title}: suspended", detail, 0, Fraction(sims), "SIM", price)
+
+    def _charged(self, member: Member) -> tuple[int, int]:
+        """Days charged in full, and days from joining to the end of the cycle."""
+        return member.days - member.days_suspended, member.tenure.days(self._cycle)
+
+    def _part_of_cycle(self, active: int, joined: int, recurring: Fraction) -> str:
+        if active == self._cycle.days:
+            return ""
+        days = f"{active} of {self._cycle.days} days at {rate(recurring)}"
+        if active == joined:
+            return f"joined on {day_in_words(self._cycle.next_day - timedelta(joined))}: {days}"
+        return days
+
+    def _fixed(self, plan: PostpaidFixedPool) -> Iterator[Line]:
+        """The pool as a whole, from the day of its first SIM; and the blocks that it needed beyond."""
+        (pool,) = self._items
+        days, recurring = max(member.days for member in pool.members), Fraction(plan.recurring)
+        price = recurring * days / self._cycle.days
+        detail = f"{len(pool.members)} SIMs"
+        if days < self._cycle.days:
+            detail = f"{detail}, {self._part_of_cycle(days, days, recurring)}"
+        yield self._line("pool_recurring", f"{self._title}: monthly charge", detail, 0, Fraction(1), "pool", price)
+        if plan.stack is not None and pool.stacked:
+            price, count = Fraction(plan.stack.recurring), Fraction(pool.stacked)
+            detail = f"{volume_in_words(plan.stack.volume, plan.megabyte)} each"
+            yield self._line("pool_stack", f"{self._title}: more data", detail, 0, count, "block", price)
+
+    def _use(self) -> Iterator[Line]:
+        plan, items = self._plan, self._items
+        per = plan.overage.per if plan.overage is not None else plan.megabyte
+        unit, nothing = volume_unit(per, plan.megabyte), Fraction(0)
+        tested = sum(member.octets_tested for member in self._members)
+        if tested:
+            amount = Fraction(tested, per)
+            yield self._line("usage_in_test", f"{self._title}: data in testing", "", tested, amount, unit, nothing)
+        in_bundle = sum(item.octets_in_bundle for item in items)
+        included = sum(item.octets_included for item in items)
+        detail = f"{volume_in_words(included, plan.megabyte)} included"
+        amount = Fraction(in_bundle, per)
+        yield self._line(
+            "usage_in_bundle", f"{self._title}: data in bundle", detail, in_bundle, amount, unit, nothing
+        )  # fmt: skip
+        if plan.overage is None:
+            return
+        over = sorted((over for item in items for over in item.over), key=lambda over: (over.price, over.tier))
+        for (number, tier), group in groupby(over, key=lambda over: (over.price, over.tier)):
+            parts = list(group)
+            name, price, detail = price_in_words(plan, number, tier)
+            detail = f"in blocks of {volume_in_words(plan.overage.block, plan.megabyte)}{detail}"
+            yield self._line(
+                "overage",
+                f"{self._title}: data over bundle{name}",
+                detail,
+                sum(part.octets for part in parts),
+                Fraction(sum(part.blocks for part in parts) * plan.overage.block, per),
+                unit,
+                price,
+                money(sum(part.micros for part in parts)),
+            )
 
 
 def _service_line(items: Sequence[OnlineCharges], currency: str) -> Line:
     """Messages by the piece; calls by what the plan's price is for, as they were charged: in whole blocks."""
-    plan = items[0].plan
-    line = partial(_line, items[0].subscription, currency)
+    plan: Postpaid = items[0].plan
+    line = partial(_line, items[0].tenure, currency)
     title = plan.name or plan.id
     amount, micros = sum(item.amount for item in items), sum(item.micros for item in items)
-    exact = Fraction(micros, MICROS)
+    exact = money(micros)
     if items[0].unit_type == "units":
-        price = Fraction(plan.sms or 0)
-        return line("messages", f"{title}: messages", "", 0, Fraction(amount), "message", price, exact)
+        return line(
+            "messages", f"{title}: messages", "", 0, Fraction(amount), "message", Fraction(plan.sms or 0), exact
+        )
     assert plan.voice is not None  # nothing else is counted in seconds
     voice, per = plan.voice, plan.voice.per
     charged = Fraction(micros, voice.micros_per_block) * voice.block if voice.micros_per_block else Fraction(amount)
@@ -116,7 +181,7 @@ def _service_line(items: Sequence[OnlineCharges], currency: str) -> Line:
 
 
 def _line(
-    subscription: Subscription,
+    tenure: Tenure,
     currency: str,
     type_: LineType,
     name: str,
@@ -125,19 +190,21 @@ def _line(
     count: Fraction,
     unit: str,
     price: Fraction,
-    exact: Fraction,
+    exact: Fraction | None = None,
 ) -> Line:
+    """A line of `count` at `price`; `exact`: what it comes to, where that is not their product."""
+    amount = count * price if exact is None else exact
     return Line(
         id="",
         type=type_,
         name=name,
         description=detail,
-        split=split_of(subscription),
-        product=product_of(subscription),
+        split=tenure.split,
+        product=tenure.product,
         octets=octets,
         quantity=quantity(count),
         unit=unit,
         unit_price=Money(unit=currency, value=rate(price)),
-        exact_amount=Money(unit=currency, value=rate(exact)),
-        tax_excluded_amount=Money(unit=currency, value=half_up(exact)),
+        exact_amount=Money(unit=currency, value=rate(amount)),
+        tax_excluded_amount=Money(unit=currency, value=half_up(amount)),
     )

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -40,6 +40,11 @@ class Charged(NamedTuple):
     split: str
     """`<profile>/<split>`; `sim` for a SIM without profile."""
     plan_id: str
+
+
+NOBODY: Final = Charged("", "", "")
+_ANY_APN: Final = "*"
+"""Of a SIM without a profile."""
 
 
 class Row(msgspec.Struct, kw_only=True):
@@ -216,9 +221,8 @@ def _rows(
         of.overrun += overrun
         of.unattributed += unattributed
     for settlement in close.settlements:
-        subscription = settlement.subscription
-        profile = subscription.profile.id if subscription.profile is not None else None
-        of = row(Charged(subscription.account_id, _split(profile, subscription.split.id), settlement.plan.id))
+        tenure = settlement.tenure
+        of = row(Charged(tenure.account_id, tenure.split.id, settlement.plan.id))
         of.rounding_octets += settlement.rounding_octets
         of.rounding_micros -= settlement.micros
     for document in close.documents:
@@ -226,9 +230,16 @@ def _rows(
             if line.type == "overage":
                 of = row(Charged(document.customer.id, line.split.id, line.product.id))
                 of.rounding_micros += int(line.amount * MICROS)
+    payers = _payers(close)
     for counted, column in ((truth, "truth"), (usu, "usu")):
         for service, octets in (counted or {}).items():
-            of = row(_who_pays(close, _normal(Service(*service))))
+            imsi, apn, rating_group = _normal(Service(*service))
+            of = row(
+                payers.get(Service(imsi, apn, rating_group))
+                or payers.get(Service(imsi, apn, None))
+                or payers.get(Service(imsi, _ANY_APN, None))
+                or NOBODY
+            )
             setattr(of, column, getattr(of, column) + octets)
     return [rows[charged] for charged in sorted(rows)]
 
@@ -260,18 +271,22 @@ def _used_by_bucket(edrs: Iterable[Edr]) -> dict[tuple[str, str], tuple[int, tup
 
 def _charged(edr: Edr) -> Charged:
     if not edr.account_id:
-        return Charged("", "", "")
+        return NOBODY
     return Charged(edr.account_id, _split(edr.profile_id, edr.split_id or ""), edr.plan_id or "")
 
 
-def _who_pays(close: CycleClose, service: Service) -> Charged:
-    sim = close.inventory.by_imsi.get(service.imsi)
-    route = sim.route(service.apn) if sim is not None else None
-    subscription = route.subscription(service.rating_group) if route is not None else None
-    if subscription is None:
-        return Charged("", "", "")
-    profile = subscription.profile.id if subscription.profile is not None else None
-    return Charged(subscription.account_id, _split(profile, subscription.split.id), subscription.plan.id)
+def _payers(close: CycleClose) -> dict[Service, Charged]:
+    """Who pays for which service, by the profiles of the cycle; where payers changed in it, the last one."""
+    payers = {}
+    for tenure in close.tenures.values():
+        charged = Charged(tenure.account_id, tenure.split.id, tenure.plan.id)
+        split = tenure.sold_split
+        if split is not None:
+            for rating_group in split.rating_groups or (None,):
+                payers[Service(tenure.last.imsi, split.apn, rating_group)] = charged
+        elif tenure.has_bundle:
+            payers[Service(tenure.last.imsi, _ANY_APN, None)] = charged
+    return payers
 
 
 def _split(profile_id: str | None, split_id: str) -> str:

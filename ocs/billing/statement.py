@@ -11,20 +11,19 @@ from decimal import Decimal
 from fractions import Fraction
 
 from ocs.billing.documents import BucketUse, Line, Money
-from ocs.billing.invoice import product_of, split_of
 from ocs.billing.ledger import BucketMovements
 from ocs.billing.money import half_up, rate
+from ocs.billing.tenure import Tenure
 from ocs.billing.wording import duration_in_words, volume_in_words
 from ocs.catalogue.plans import Bundle, PrepaidIndividual
 from ocs.inventory.provisioning import Operator
-from ocs.inventory.subscribers import Subscription
 from ocs.rating.cycle import local_date
 from ocs.units import MICROS
 
 
-def statement_lines(buckets: Iterable[tuple[Subscription, BucketMovements]], operator: Operator) -> Iterator[Line]:
+def statement_lines(buckets: Iterable[tuple[Tenure, BucketMovements]], operator: Operator) -> Iterator[Line]:
     """A line for each purchase of the cycle, and for each free quota given in it, at price zero."""
-    for subscription, bucket in buckets:
+    for tenure, bucket in buckets:
         if not bucket.added:
             continue
         price = Fraction(bucket.credit.price_micros, MICROS)
@@ -33,10 +32,10 @@ def statement_lines(buckets: Iterable[tuple[Subscription, BucketMovements]], ope
         yield Line(
             id="",
             type=bucket.kind,
-            name=_name(subscription, bucket),
+            name=_name(tenure, bucket),
             date=local_date(bucket.credit.at, operator.time_zone).isoformat(),
-            split=split_of(subscription),
-            product=product_of(subscription),
+            split=tenure.split,
+            product=tenure.product,
             octets=bucket.added,
             quantity=Decimal(1),
             unit="bundle",
@@ -47,14 +46,14 @@ def statement_lines(buckets: Iterable[tuple[Subscription, BucketMovements]], ope
         )
 
 
-def bucket_use(buckets: Iterable[tuple[Subscription, BucketMovements]]) -> Iterator[BucketUse]:
+def bucket_use(buckets: Iterable[tuple[Tenure, BucketMovements]]) -> Iterator[BucketUse]:
     """A row for each bucket that the cycle saw."""
-    for subscription, bucket in buckets:
+    for tenure, bucket in buckets:
         yield BucketUse(
             bucket_id=bucket.bucket_id,
-            virtual_sim=subscription.mpc_iccid or "",
-            product=product_of(subscription),
-            name=_name(subscription, bucket),
+            virtual_sim=tenure.last.mpc_iccid or "",
+            product=tenure.product,
+            name=_name(tenure, bucket),
             octets_opening=bucket.opening,
             octets_added=bucket.added,
             octets_used=bucket.used,
@@ -64,8 +63,8 @@ def bucket_use(buckets: Iterable[tuple[Subscription, BucketMovements]]) -> Itera
         )
 
 
-def _name(subscription: Subscription, bucket: BucketMovements) -> str:
-    plan = subscription.plan
+def _name(tenure: Tenure, bucket: BucketMovements) -> str:
+    plan = tenure.plan
     volume = volume_in_words(bucket.credit.amount)
     bundle = _bundle(plan, bucket) if isinstance(plan, PrepaidIndividual) else None
     valid = f", valid {duration_in_words(bundle.valid)}" if bundle is not None else ""

@@ -62,6 +62,8 @@ class Postpaid(BasePlan):
         for zone in self.included_zones or ():
             if zone not in (self.zones or (HOME,)):
                 raise ValueError(f"included_zones: the plan has no zone {zone!r}")
+        if self.included_zones is not None and self.overage is None:
+            raise ValueError("included_zones need an overage price, for use in the other zones")
         return self
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ocs.catalogue.plans import PrepaidIndividual
+from ocs.catalogue.plans import Postpaid, PrepaidIndividual
 from ocs.charging.usage import Exchange, Report
 from ocs.gy.messages import CcRequestType, MultipleServicesCreditControl, ReportingReason
 from ocs.records.edr import Edr
@@ -81,7 +81,7 @@ def record(
         plan.id if plan is not None else None,
         plan.version if plan is not None else None,
         subscription.subscription_id if subscription is not None else None,
-        None,
+        plan.pool_id(subscription.account_id) if subscription is not None and isinstance(plan, Postpaid) else None,
         "home",
         conditions.serving_plmn,
         conditions.rat_type,

@@ -6,9 +6,13 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ocs.billing.books import Books as Records
 from ocs.billing.close import CycleClose, close_cycle
 from ocs.inventory.identifiers import complete_iccid
+from ocs.inventory.lifecycle import SimState, Status
 from ocs.inventory.provisioning import Provisioning, Sim
+from ocs.inventory.register import Register
+from ocs.inventory.subscribers import Inventory, Why
 from ocs.rating.cycle import cycle_named, cycle_of
 from ocs.records.edr import BucketPart, Edr, Transfer
 from ocs.units import MICROS, instant
@@ -55,13 +59,16 @@ class Books:
     ) -> None:
         self.plans = {"fleet": FLEET, "wifi": WIFI}
         for name, changes in (plans or {}).items():
-            self.plans[name] = self.plans.get(name, {}) | changes
+            merged = self.plans.get(name, {}) | changes
+            self.plans[name] = {field: value for field, value in merged.items() if value is not None}
         self.operator = operator or {}
         self.profile = profile
         self.joined: dict[str, int] = {}
         self.edrs: list[Edr] = []
         self.transfers: list[Transfer] = []
         self.left: dict[str, int] = {}
+        self.moves: list[tuple[int, int, str | None, str]] = []
+        """Instant, SIM, split (None: the SIM itself), status."""
 
     @property
     def provisioning(self) -> Provisioning:
@@ -95,6 +102,32 @@ class Books:
         if free is not None:
             self._credit(number, "trial", moment, "free_quota")
 
+    def move(self, number: int, split: str | None, status: str, moment: str | int) -> None:
+        """Put SIM `number`, or one of its splits, into another status."""
+        self.moves.append((self.at(moment), number, split, status))
+
+    @property
+    def records(self) -> Records:
+        """All that billing reads."""
+        provisioning = self.provisioning
+        inventory = Inventory(why=Why("clerk", "example", "r"))
+        steps: list[tuple[int, int, str | None, str]] = [
+            *((at, int(imsi[-5:]), None, "join") for imsi, at in self.joined.items()),
+            *self.moves,
+        ]
+        for at, number, split, status in sorted(steps, key=lambda step: step[0]):
+            imsi = imsi_of(number)
+            if status == "join":
+                sims = tuple(sim for sim in provisioning.sims if sim.imsi == imsi)
+                inventory.add(provisioning.model_copy(update={"sims": sims}), at)
+            elif split is None:
+                subscriber = inventory.by_imsi[imsi]
+                inventory.move_sim(subscriber, subscriber.returns_to if status == "resumed" else SimState(status), at)
+            else:
+                inventory.set_status(inventory.by_imsi[imsi].subscriptions[split], Status(status), at)
+        register = Register.of([provisioning])
+        return Records(register, tuple(inventory.noted), tuple(self.edrs), tuple(self.transfers))
+
     def buy(self, number: int, bundle: str, moment: str | int) -> None:
         """The driver of SIM `number` buys."""
         self._credit(number, bundle, moment, f"top-up-{len(self.transfers)}")
@@ -108,6 +141,7 @@ class Books:
         *,
         session: int = 1,
         received: str | int | None = None,
+        zone: str = "home",
     ) -> Edr:
         """SIM `number` reports octets; the driver's come out of the buckets in order, the rest is overrun."""
         imsi, at = imsi_of(number), self.at(moment)
@@ -144,6 +178,7 @@ class Books:
             bucket_parts=tuple(paid),
             plan_id="wifi" if prepaid else "fleet",
             subscription_id=subscription,
+            zone=zone,
             amount_micros=0 if prepaid else None,
         )
 
@@ -245,7 +280,7 @@ class Books:
         """Close a cycle on these records."""
         zone, day = self.operator.get("time_zone", "Europe/Berlin"), self.operator.get("cycle_day", 1)
         cycle = cycle_named(cycle_id, zone, day)
-        return close_cycle(cycle, self.provisioning, self.joined, self.edrs, self.transfers)
+        return close_cycle(cycle, self.records)
 
     def _sim(self, imsi: str) -> Sim:
         number = int(imsi[-5:])

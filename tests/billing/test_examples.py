@@ -1,4 +1,4 @@
-"""Every worked example in `examples.yaml`: records in, document lines out."""
+"""Every worked example in `examples`: records in, document lines out. `examples/README.md` says how to read them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from ocs.billing.documents import Document
 from ocs.billing.reconcile import reconcile
 from tests.billing.books import Books
 
-EXAMPLES = YAML(typ="safe").load(Path(__file__).with_name("examples.yaml").read_text(encoding="utf-8"))
+EXAMPLES = [
+    example
+    for path in sorted(Path(__file__).with_name("examples").glob("*.yaml"))
+    for example in YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+]
 
 
 def played(example: dict[str, Any]) -> Books:
@@ -30,11 +34,17 @@ def played(example: dict[str, Any]) -> Books:
             books.expire(int(number), much, moment)
         elif what in ("units", "seconds"):
             books.event(int(number), what, int(much), int(options["micros"]), moment)
+        elif what == "sim":
+            books.move(int(number), None, much, moment)
+        elif what == "split":
+            split, status = much.split()
+            books.move(int(number), split, status, moment)
         elif what == "refund":
             books.refund(int(number), int(much), moment)
         else:
             session, received = int(options.get("session", 1)), options.get("received")
-            books.use(int(number), what, int(much), moment, session=session, received=received)
+            zone = options.get("zone", "home")
+            books.use(int(number), what, int(much), moment, session=session, received=received, zone=zone)
     return books
 
 
@@ -67,6 +77,10 @@ def test_example(example: dict[str, Any]) -> None:
         ]
         numbers = [tuple(int(word) for word in row.split() if word[0].isdigit()) for row in rows]
         assert uses == numbers, payer
+    for payer, memo in example.get("memo", {}).items():
+        found = {int(use.imsi[-5:]): [use.octets_overage, str(use.overage.value)] for use in by_payer[payer].sim_use}
+        assert found == memo, payer
+    assert [settlement.pool_id for settlement in close.settlements if settlement.alerts] == example.get("alerts", [])
     outcome = reconcile(close)
     assert outcome.differences == ()
     for payer, rounding in example.get("rounding", {}).items():

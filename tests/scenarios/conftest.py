@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ocs.billing.books import Books
 from ocs.billing.close import close_cycle
 from ocs.charging.commands import Charge, Expire, Provision, PushAnswered, TopUp
 from ocs.charging.engine import Engine
@@ -185,7 +186,8 @@ class Gateway:
         """All that was said and done, with the month closed."""
         self._apply(Expire(), ENDS - BEGINS)
         cycle = cycle_of(BEGINS, "Europe/Berlin", 1)
-        close = close_cycle(cycle, self.sold, {sim.imsi: BEGINS for sim in self.sold.sims}, self.edrs, self.transfers)
+        provisioned_at = dict.fromkeys((sim.imsi for sim in self.sold.sims), BEGINS)
+        close = close_cycle(cycle, Books.of(self.sold, provisioned_at, self.edrs, self.transfers))
         return Evidence(
             provisioning=self.sold,
             sims=self.sims,
