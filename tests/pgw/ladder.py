@@ -134,7 +134,7 @@ class Stage:
                 self.take(self.engine.play(" ".join(step.event), now), now)
         for each in self.sessions.values():
             each.tick(now)
-        while any([self.talk(name, now) for name in self.sessions]):
+        while any(self.talk(name, now) for name in self.sessions):
             pass
 
     def talk(self, name: str, now: int) -> bool:
