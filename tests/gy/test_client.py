@@ -35,7 +35,9 @@ def cca(request: Any, *more: bytes, result_code: int = 2001, flags: int = 0x40, 
         415: octets.u32(415, request.message.cc_request_number),
     }
     avps.pop(without or 0, None)
-    return octets.message(*avps.values(), *more, flags=flags, hop_by_hop=request.header.hop_by_hop)
+    return octets.message(
+        *avps.values(), *more, flags=flags, hop_by_hop=request.header.hop_by_hop, end_to_end=request.header.end_to_end
+    )
 
 
 @asynccontextmanager

@@ -210,7 +210,14 @@ def cea_to(request: Any, host: str) -> bytes:
         octets.PRODUCT_NAME,
         octets.AUTH_APPLICATION_ID,
     )
-    return octets.message(*avps, code=257, application=0, flags=0, hop_by_hop=request.header.hop_by_hop)
+    return octets.message(
+        *avps,
+        code=257,
+        application=0,
+        flags=0,
+        hop_by_hop=request.header.hop_by_hop,
+        end_to_end=request.header.end_to_end,
+    )
 
 
 HIGH, LOW = "pgw.example", "gw.example"
