@@ -12,14 +12,17 @@ from datetime import UTC, datetime
 
 from conformance.bench import Bench, Run
 from conformance.cases import Case
+from conformance.gateway_bench import GatewayBench, GatewayRun
 from conformance.golden import golden_session
 from conformance.requirements import SEVERITIES, Requirement, requirements
 from conformance.sut.hooks import HookFailed, HookMissing
 from conformance.sut.ics import Ics
 from conformance.tester.observe import NoMessage
+from conformance.tester.station import Station
 from conformance.verdicts import CaseResult, Connection, Ended, Failed, Finding, Verdict, worst
 from conformance.watch import Watched, watch
 from conformance.watch.watcher import watched_rows
+from conformance.wire.message import CER
 
 
 @dataclass
@@ -56,7 +59,7 @@ class RunResult:
                     plain = Verdict.INCONC  # the case ended at another of its rows
                 found.setdefault(row, []).append(worst(judged or [plain]))
         for row in watched_rows():
-            proofs = sum(each.proved(row, "ocs") for each in self.watched.values())
+            proofs = sum(each.proved(row, self.ics.sut.side) for each in self.watched.values())
             if proofs:
                 found.setdefault(row, []).append(Verdict.FAIL if self.complaints(row) else Verdict.PASS)
         return {row: worst(verdicts) for row, verdicts in sorted(found.items())}
@@ -67,7 +70,7 @@ class RunResult:
             (case_id, f"{complaint.title}: {complaint.text}")
             for case_id, each in self.watched.items()
             for complaint in each.complaints
-            if complaint.row == row and complaint.sender == "ocs"
+            if complaint.row == row and complaint.sender == self.ics.sut.side
         ]
 
     def failed_rows(self, *, strict: bool = False) -> list[Requirement]:
@@ -134,33 +137,65 @@ def severity(case: Case) -> int:
     return min(SEVERITIES.index(row.severity) for row in case.requirements)
 
 
-def run_case(run: Run, case: Case) -> CaseResult:
-    """Runs one case."""
-    bench = Bench(run, case.id, case.rows)
+def run_gateway_cases(
+    ics: Ics, station: Station, chosen: Sequence[Case], *, seed: int = 1, progress: Progress = lambda *_: None
+) -> RunResult:
+    """Runs cases of a gateway that dials `station`, one after the other."""
+    run = GatewayRun(ics, station, seed)
+    out = RunResult(ics, seed, datetime.now(UTC))
     began = time.monotonic()
-    verdict, reason = Verdict.PASS, ""
+    for case in chosen:
+        if not station.connections:
+            station.await_request(lambda one: one.command == CER, ics.timers.reconnect_seconds, len(station.received))
+        if not station.connections:
+            out.trouble = out.trouble or "the gateway is not connected"
+            out.reachable = bool(out.results)
+            break
+        bench = GatewayBench(run, case.id, case.rows)
+        started = time.monotonic()
+        verdict, reason = judged(case, bench)
+        _close(bench)
+        result = CaseResult(
+            case.id, case.rows, verdict, "open" if station.connections else "closed", bench.findings, reason,
+            time.monotonic() - started, bench.trace,
+        )  # fmt: skip
+        out.results.append(result)
+        out.watched[case.id] = watch(result.trace.records)
+        progress(result, len(out.results), len(chosen))
+    out.seconds = time.monotonic() - began
+    return out
+
+
+def judged(case: Case, bench: Bench | GatewayBench) -> tuple[Verdict, str]:
+    """Runs the function of a case: its verdict, and the reason of one that is none."""
     try:
         case.function(bench)
     except Failed as failed:
         bench.findings.append(failed.finding)
     except Ended as ended:
-        verdict, reason = ended.verdict, ended.reason
+        return ended.verdict, ended.reason
     except HookMissing as missing:
-        verdict, reason = Verdict.N_A, str(missing)
+        return Verdict.N_A, str(missing)
     except HookFailed as failed_hook:
-        verdict, reason = Verdict.ERROR, str(failed_hook)
+        return Verdict.ERROR, str(failed_hook)
     except (ConnectionError, TimeoutError) as error:
         seen = f"no TCP connection: {error}"
         bench.findings.append(Finding(case.rows[0], Verdict.FAIL, "the SUT takes a connection", seen))
     except Exception:
-        verdict, reason = Verdict.ERROR, traceback.format_exc().strip().splitlines()[-1]
         bench.trace.event(0, traceback.format_exc())
+        return Verdict.ERROR, traceback.format_exc().strip().splitlines()[-1]
+    plain = [finding.verdict for finding in bench.findings if finding.verdict is not Verdict.INFO]
+    only = bool(bench.findings) and all(_records_only(row) for row in case.rows)
+    return worst(plain or [Verdict.INFO if only else Verdict.PASS]), ""
+
+
+def run_case(run: Run, case: Case) -> CaseResult:
+    """Runs one case of an OCS."""
+    bench = Bench(run, case.id, case.rows)
+    began = time.monotonic()
+    verdict, reason = judged(case, bench)
     connection = _connection(bench)
     _close(bench)
-    if verdict is Verdict.PASS:
-        judged = [finding.verdict for finding in bench.findings if finding.verdict is not Verdict.INFO]
-        only = bool(bench.findings) and all(_records_only(row) for row in case.rows)
-        verdict = worst(judged or [Verdict.INFO if only else Verdict.PASS])
     if case.destructive and (trouble := _golden(run)) is not None:
         bench.findings.append(
             Finding(case.rows[0], Verdict.FAIL, "a golden session afterwards", f"SUT-HUNG: {trouble[0]}")
@@ -185,7 +220,7 @@ def _connection(bench: Bench) -> Connection:
     return "open"
 
 
-def _close(bench: Bench) -> None:
+def _close(bench: Bench | GatewayBench) -> None:
     try:
         bench.close()
     except Exception:  # cleaning up must not hide the verdict

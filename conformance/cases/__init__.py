@@ -18,16 +18,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from conformance.bench import Bench
 from conformance.requirements import Requirement, requirements
 from conformance.sut.ics import Ics
 
-CaseFunction = Callable[[Bench], None]
+CaseFunction = Callable[..., None]
+"""Takes a `Bench`, or a `GatewayBench` where `side` is `pgw`."""
 
 MODULES = (
     "peer", "watchdog", "header", "grammar", "values", "duplicates", "interrogation", "services", "units", "quota",
     "final_units", "tariff", "reauthorisation", "events", "subscribers", "supervision", "robustness", "split",
-    "records",
+    "records", "gateway_quota", "gateway_session",
 )  # fmt: skip
 
 

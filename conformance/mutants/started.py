@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from conformance.sut.hooks import Hooks
-from conformance.sut.ics import HookName, HookSpec, Http, Ics, Sut, Timers
+from conformance.sut.ics import HookName, HookSpec, Http, Ics, Subscriber, Subscribers, Sut, Timers
 from conformance.sut.own import CLAIMS, EDR_COLUMNS, world, write_provisioning
+from conformance.tester.request import Node
+from conformance.tester.station import Station
 
 
 @contextmanager
@@ -53,4 +55,44 @@ def _hooks(door: str) -> dict[HookName, HookSpec]:
         "suspend": get("/suspend?imsi={imsi}&split={split}"),
         "resume": get("/resume?imsi={imsi}&split={split}"),
         "edrs": get("/edrs", EDR_COLUMNS),
+    }
+
+
+@contextmanager
+def started_gateway(mutant: str | None = None) -> Iterator[tuple[Ics, Station]]:
+    """The gateway of `conformance.mutants.pgw_node`, and the station that it dials; both end with the context."""
+    station = Station(Node("ocs.conformance.example", "conformance.example"))
+    command = [sys.executable, "-m", "conformance.mutants.pgw_node", f"127.0.0.1:{station.port}"]
+    command += ["--mutant", mutant] if mutant else []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            door = f"http://127.0.0.1:{json.loads(process.stdout.readline())['http']}"
+            subscriber = Subscriber(imsi="001010000000001", apn="wifi", rating_groups=(200, 201))
+            yield (
+                Ics(
+                    sut=Sut(name=mutant or "our gateway", side="pgw", address=f"127.0.0.1:{station.port}"),
+                    timers=Timers(
+                        answer_seconds=2, quiet_seconds=0.4, tx_seconds=1, reconnect_seconds=4, watchdog_seconds=2,
+                        capabilities_seconds=4,
+                    ),
+                    subscribers=Subscribers(rich=(subscriber,)),
+                    hooks=_gateway_hooks(door),
+                ),
+                station,
+            )  # fmt: skip
+        finally:
+            process.kill()
+            station.close()
+
+
+def _gateway_hooks(door: str) -> dict[HookName, HookSpec]:
+    def get(target: str) -> HookSpec:
+        return HookSpec(http=Http(method="GET", url=f"{door}{target}"))
+
+    return {
+        "attach": get("/attach?imsi={imsi}&apn={apn}&rating_groups={rating_groups}"),
+        "use": get("/use?imsi={imsi}&rating_group={rating_group}&up={up}&down={down}"),
+        "change": get("/change?imsi={imsi}&trigger={trigger}"),
+        "detach": get("/detach?imsi={imsi}"),
     }

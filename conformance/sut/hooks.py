@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from typing import Final
+from urllib.parse import quote
 
 from conformance.sut.ics import HookName, HookSpec, Http
 
@@ -70,7 +71,10 @@ class Hooks:
 
 def _fill(template: str, values: dict[str, object], *, quoted: bool) -> str:
     """`{name}` replaced by the value of that name; braces around anything else stay as they are."""
-    texts = {name: shlex.quote(str(value)) if quoted else str(value) for name, value in values.items()}
+    if quoted:
+        texts = {name: shlex.quote(str(value)) for name, value in values.items()}
+    else:
+        texts = {name: quote(str(value)) for name, value in values.items()}
     try:
         return string.Formatter().vformat(template, (), texts)
     except (KeyError, ValueError, IndexError) as error:
@@ -89,7 +93,9 @@ def _run(name: str, command: str) -> str:
 
 
 def _fetch(name: str, http: Http, values: dict[str, object]) -> str:
-    body = _fill(http.body, values, quoted=False).encode() if http.body is not None else None
+    body = http.body.encode() if http.body is not None else None
+    for key, value in values.items() if body is not None else ():
+        body = body.replace(f"{{{key}}}".encode(), str(value).encode()) if body is not None else None
     request = urllib.request.Request(
         _fill(http.url, values, quoted=False), data=body, headers=http.headers, method=http.method
     )

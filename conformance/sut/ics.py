@@ -100,6 +100,8 @@ class Tester(_Model):
     service_context: str = "32251@3gpp.org"
     ask_octets: Octets | None = None
     """CC-Total-Octets in Requested-Service-Unit; absent: it is sent empty and the SUT chooses."""
+    ocs_host: str = "ocs.conformance.example"
+    """Who it is where it plays the OCS for a gateway."""
     name_destination_host: bool = True
     """Whether CCRs name the SUT in Destination-Host."""
 
@@ -114,6 +116,10 @@ class Timers(_Model):
     """Within this time the SUT closes a connection on which no CER comes."""
     watchdog_seconds: Annotated[float, Field(gt=0, le=300)] = 30.0
     """Tw of the SUT (RFC 3539)."""
+    tx_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
+    """Tx of a gateway (RFC 8506 13)."""
+    reconnect_seconds: Annotated[float, Field(gt=0, le=300)] = 30.0
+    """Tc of a gateway: how soon it dials again (RFC 6733 2.1)."""
     wait_most_seconds: Annotated[float, Field(ge=0)] = 20.0
     """Cases that must wait longer than this are left out (N-A), unless the budget is given."""
 
@@ -166,7 +172,7 @@ class HookSpec(_Model):
 
 HookName = Literal[
     "provision", "top_up", "suspend", "resume", "balance", "edrs", "invoices", "restart", "stop", "kill", "attach",
-    "use", "detach",
+    "use", "detach", "change",
 ]  # fmt: skip
 
 

@@ -156,7 +156,7 @@ def reason_in_place(seen: Seen) -> str | None:
 
 _PS = (
     "3GPP-Charging-Id", "PDP-Address", "SGSN-Address", "GGSN-Address", "Called-Station-Id", "3GPP-RAT-Type",
-    "3GPP-User-Location-Info", "3GPP-Charging-Characteristics",
+    "3GPP-Charging-Characteristics",
 )  # fmt: skip
 
 
@@ -180,7 +180,8 @@ def ps_information(seen: Seen) -> str | None:
 )
 def reauthorised(seen: Seen) -> str | None:
     """RAA says that a CCR-U follows."""
-    if seen.message.result_code == 2001:
+    pending = seen.session is not None and any(answer is None for _, answer in seen.session.numbers.values())
+    if seen.message.result_code == 2001 and not pending:
         return "RAA 2001: 2002 would say that a CCR-U follows"
     return None
 
