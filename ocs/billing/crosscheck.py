@@ -16,10 +16,9 @@ from ocs.billing.close import CycleClose
 from ocs.billing.documents import Document
 from ocs.billing.ledger import BucketMovements
 from ocs.billing.rated import RatedRecord
+from ocs.catalogue.currency import minor_places
 from ocs.records.edr import Edr
 from ocs.units import MICROS
-
-_HALF_A_MINOR_UNIT = Decimal("0.005")
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -122,7 +121,7 @@ def _sums_differ(document: Document) -> Iterator[Difference]:
     where = f"document {document.bill_no}"
     lines = document.applied_customer_billing_rate
     for line in lines:
-        if abs(line.amount - line.exact_amount.value) > _HALF_A_MINOR_UNIT:
+        if abs(line.amount - line.exact_amount.value) > Decimal(5).scaleb(-1 - minor_places(line.exact_amount.unit)):
             yield Difference(f"amount of line {line.id}", where, str(line.exact_amount.value), str(line.amount))
     net, gross = document.tax_excluded_amount.value, document.tax_included_amount.value
     vat = sum((item.tax_amount.value for item in document.tax_item), Decimal(0))

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import field
 
-from ocs.billing.money import half_up
+from ocs.billing.money import rounded
 from ocs.inventory.provisioning import Account, Operator
 from ocs.rating.cycle import Cycle
 from ocs.units import utc
@@ -223,12 +223,13 @@ def compose(
     bill_no = f"{NUMBER_RANGES[kind]}-{cycle.id}-{number:05}"
     numbered = tuple(msgspec.structs.replace(line, id=f"{bill_no}-{place}") for place, line in enumerate(lines, 1))
     percent = Fraction(operator.vat_percent) / 100
-    total = sum((line.amount for line in numbered), Decimal("0.00"))
+    nothing = rounded(Fraction(0), operator.currency)
+    total = sum((line.amount for line in numbered), nothing)
     if tax_included:
-        tax = half_up(Fraction(total) * percent / (1 + percent))
+        tax = rounded(Fraction(total) * percent / (1 + percent), operator.currency)
         net, gross = total - tax, total
     else:
-        tax = half_up(Fraction(total) * percent)
+        tax = rounded(Fraction(total) * percent, operator.currency)
         net, gross = total, total + tax
     invoice = kind == "EnterpriseInvoice"
 
@@ -260,7 +261,7 @@ def compose(
             ),
             Party(id=account.id, role="customer", name=account.name or "", address=account.address),
         ),
-        amount_due=money(gross if invoice else Decimal("0.00")),
+        amount_due=money(gross if invoice else nothing),
         tax_excluded_amount=money(net),
         tax_included_amount=money(gross),
         tax_item=(

@@ -13,7 +13,7 @@ from functools import partial
 from itertools import groupby
 
 from ocs.billing.documents import Line, LineType, Money, SimUse
-from ocs.billing.money import half_up, quantity, rate
+from ocs.billing.money import quantity, rate, rounded
 from ocs.billing.rated import Member, OnlineCharges, Settlement, money, peak
 from ocs.billing.tenure import Tenure
 from ocs.billing.wording import day_in_words, duration_in_words, price_in_words, volume_in_words, volume_unit
@@ -44,7 +44,7 @@ def sim_use(settlements: Iterable[Settlement], currency: str) -> Iterator[SimUse
                 octets_included=item.octets_included,
                 octets_in_bundle=item.octets_in_bundle + item.octets_tested,
                 octets_overage=item.octets_overage,
-                overage=Money(unit=currency, value=rate(money(item.micros))),
+                overage=Money(unit=currency, value=rate(money(item.micros), currency)),
             )
 
 
@@ -62,6 +62,7 @@ class _Bundle:
     def __init__(self, items: Sequence[Settlement], cycle: Cycle, currency: str) -> None:
         self._items = items
         self._cycle = cycle
+        self._currency = currency
         self._plan = items[0].plan
         self._line = partial(_line, items[0].tenure, currency)
         self._title = self._plan.name or self._plan.id
@@ -97,7 +98,7 @@ class _Bundle:
         paused = sorted((member.days_suspended for member in self._members if member.days_suspended), reverse=True)
         for number, group_of in groupby(paused):
             sims, price = sum(1 for _ in group_of), Fraction(suspended)
-            detail = f"{number} of {self._cycle.days} days at {rate(price)}"
+            detail = f"{number} of {self._cycle.days} days at {rate(price, self._currency)}"
             price = price * number / self._cycle.days
             yield self._line("suspended", f"{self._title}: suspended", detail, 0, Fraction(sims), "SIM", price)
 
@@ -108,7 +109,7 @@ class _Bundle:
     def _part_of_cycle(self, active: int, joined: int, recurring: Fraction) -> str:
         if active == self._cycle.days:
             return ""
-        days = f"{active} of {self._cycle.days} days at {rate(recurring)}"
+        days = f"{active} of {self._cycle.days} days at {rate(recurring, self._currency)}"
         if active == joined:
             return f"joined on {day_in_words(self._cycle.next_day - timedelta(joined))}: {days}"
         return days
@@ -204,7 +205,7 @@ def _line(
         octets=octets,
         quantity=quantity(count),
         unit=unit,
-        unit_price=Money(unit=currency, value=rate(price)),
-        exact_amount=Money(unit=currency, value=rate(amount)),
-        tax_excluded_amount=Money(unit=currency, value=half_up(amount)),
+        unit_price=Money(unit=currency, value=rate(price, currency)),
+        exact_amount=Money(unit=currency, value=rate(amount, currency)),
+        tax_excluded_amount=Money(unit=currency, value=rounded(amount, currency)),
     )

@@ -7,24 +7,30 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
-MINOR_PLACES: Final = 2
-"""Decimal places of an amount: all currencies on offer (EUR, USD, GBP, CHF) have two (ISO 4217)."""
+from ocs.catalogue.currency import minor_places
+
 RATE_PLACES: Final = 12
 """Decimal places kept of what is printed for tracing only: unit prices and amounts before rounding."""
 
 
-def half_up(exact: Fraction, places: int = MINOR_PLACES) -> Decimal:
+def half_up(exact: Fraction, places: int) -> Decimal:
     """`exact` as a Decimal with `places` places; a half goes away from zero."""
     units = math.floor(abs(exact) * 10**places + Fraction(1, 2))
     return Decimal(units if exact >= 0 else -units).scaleb(-places)
 
 
-def rate(exact: Fraction) -> Decimal:
-    """`exact` with the places it needs, from two to twelve."""
+def rounded(exact: Fraction, currency: str) -> Decimal:
+    """`exact` as an amount: half up to the currency's minor unit (ISO 4217)."""
+    return half_up(exact, minor_places(currency))
+
+
+def rate(exact: Fraction, currency: str) -> Decimal:
+    """`exact` with the places it needs, from those of the currency's minor unit to twelve."""
     value = half_up(exact, RATE_PLACES).normalize()
     exponent = value.as_tuple().exponent
     assert isinstance(exponent, int)  # a fraction is never NaN or infinite
-    return value if exponent <= -MINOR_PLACES else value.quantize(Decimal(1).scaleb(-MINOR_PLACES))
+    places = minor_places(currency)
+    return value if exponent <= -places else value.quantize(Decimal(1).scaleb(-places))
 
 
 def quantity(exact: Fraction) -> Decimal:

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from ocs.billing.documents import BucketUse, Line, Money
 from ocs.billing.ledger import BucketMovements
-from ocs.billing.money import half_up, rate
+from ocs.billing.money import rate, rounded
 from ocs.billing.tenure import Tenure
 from ocs.billing.wording import duration_in_words, volume_in_words
 from ocs.catalogue.plans import Bundle, PrepaidIndividual
@@ -27,7 +27,7 @@ def statement_lines(buckets: Iterable[tuple[Tenure, BucketMovements]], operator:
         if not bucket.added:
             continue
         price = Fraction(bucket.credit.price_micros, MICROS)
-        amount = Money(unit=operator.currency, value=half_up(price))
+        amount = Money(unit=operator.currency, value=rounded(price, operator.currency))
         included = operator.consumer_prices_include_vat
         yield Line(
             id="",
@@ -39,8 +39,8 @@ def statement_lines(buckets: Iterable[tuple[Tenure, BucketMovements]], operator:
             octets=bucket.added,
             quantity=Decimal(1),
             unit="bundle",
-            unit_price=Money(unit=operator.currency, value=rate(price)),
-            exact_amount=Money(unit=operator.currency, value=rate(price)),
+            unit_price=Money(unit=operator.currency, value=rate(price, operator.currency)),
+            exact_amount=Money(unit=operator.currency, value=rate(price, operator.currency)),
             tax_included_amount=amount if included else None,
             tax_excluded_amount=None if included else amount,
         )

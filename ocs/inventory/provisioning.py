@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from ocs.catalogue import currency
 from ocs.catalogue.plans import Plan
 from ocs.catalogue.profiles import Profile, Split
 from ocs.files import FileError, FileModel, Mistake, Money, iana_zone, line_of, read_yaml, validate
@@ -23,9 +24,15 @@ class Operator(FileModel):
     iban: str = "DE00 0000 0000 0000 0000 00"
     time_zone: str = "Europe/Berlin"
     cycle_day: Annotated[int, Field(ge=1, le=28)] = 1
-    currency: Literal["EUR", "USD", "GBP", "CHF"] = "EUR"
+    currency: str = "EUR"
+    """ISO 4217; amounts have as many decimal places as its minor unit."""
     vat_percent: Annotated[Money, Field(ge=0, le=100)] = Field(default="19", validate_default=True)
     consumer_prices_include_vat: bool = True
+
+    @field_validator("currency")
+    @classmethod
+    def _known_currency(cls, code: str) -> str:
+        return currency.known(code)
 
     @field_validator("time_zone")
     @classmethod
