@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,56 +15,34 @@ from rich.table import Table
 
 from conformance.cases import cases
 from conformance.check import CheckResult, check_capture
+from conformance.cli_run import run
 from conformance.doctor import examine
+from conformance.options import (
+    ApnOption,
+    FileArgument,
+    GroupOption,
+    ImsiOption,
+    MsisdnOption,
+    OcsOption,
+    bad,
+    console,
+    given,
+)
 from conformance.pcap import CaptureError
-from conformance.report.findings import folder_name, write_findings
-from conformance.report.html import write_html
-from conformance.report.junit import write_junit
-from conformance.report.model import ReportModel, build, failing
+from conformance.report.findings import folder_name
+from conformance.report.model import ReportModel
 from conformance.requirements import requirements
-from conformance.runner import Progress, RunResult, run_cases
-from conformance.selection import Expected, Selection, expected_seconds, fitting, load_expected
-from conformance.sut.given import pixit, template
-from conformance.sut.ics import Ics, IcsError
-from conformance.sut.own import started_serve
-from conformance.verdicts import CaseResult, Verdict
+from conformance.sut.given import template
 from conformance.watch.watcher import watched_rows
 
 commands = typer.Typer(no_args_is_help=True, help="Test any OCS (or read any Gy capture) against standards and rules.")
 
-_errors = Console(stderr=True, highlight=False, soft_wrap=True)
-
-OcsOption = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Gy address of the OCS (TCP).")]
-ImsiOption = Annotated[str | None, typer.Option(help="A subscriber with credit.")]
-MsisdnOption = Annotated[str | None, typer.Option(help="Its E.164 number.")]
-ApnOption = Annotated[str | None, typer.Option(help="Its APN.")]
-GroupOption = Annotated[list[int] | None, typer.Option("--rg", help="A rating group of it; may be given again.")]
-FileArgument = Annotated[Path | None, typer.Argument(metavar="[PIXIT]", help="A file as `conformance init` writes it.")]
-_COLOURS = {"PASS": "green", "FAIL": "bold red", "ERROR": "bold red", "NON-STRICT": "yellow", "INFO": "blue"}
+commands.command("run")(run)
 
 
 def add_commands(app: typer.Typer) -> None:
     """Put `conformance` into the front door."""
     app.add_typer(commands, name="conformance")
-
-
-def _console(quiet: bool = False) -> Console:
-    return Console(quiet=quiet, highlight=False, soft_wrap=True)
-
-
-def _bad(*lines: str) -> typer.Exit:
-    for line in lines:
-        _errors.print(line, markup=False)
-    return typer.Exit(2)
-
-
-def _pixit(
-    file: Path | None, ocs: str | None, imsi: str | None, msisdn: str | None, apn: str | None, groups: list[int] | None
-) -> Ics:
-    try:
-        return pixit(file, ocs, imsi, msisdn, apn, groups or [])
-    except IcsError as error:
-        raise _bad(*error.mistakes) from None
 
 
 @commands.command("doctor")
@@ -81,19 +57,19 @@ def doctor(
 ) -> None:
     """First aid: TCP, CER, watchdog and one session with an OCS, with a hint wherever it stops."""
     if file is None and ocs is None:
-        raise _bad("--ocs HOST:PORT is needed (or a PIXIT file)")
-    ics = _pixit(file, ocs, imsi, msisdn, apn, rg)
+        raise bad("--ocs HOST:PORT is needed (or a PIXIT file)")
+    ics = given(file, ocs, imsi, msisdn, apn, rg)
     if not ics.subscribers.rich:
-        raise _bad("a subscriber of role rich is needed: --imsi and --apn, or in the PIXIT")
-    console, status = _console(), 0
+        raise bad("a subscriber of role rich is needed: --imsi and --apn, or in the PIXIT")
+    screen, status = console(), 0
     for step in examine(ics, pcap):
         word = {"ok": "[green]ok  [/]", "failed": "[bold red]FAIL[/]", "unreachable": "[bold red]FAIL[/]"}[step.outcome]
-        console.print(f"{word} {escape(step.name)}: {escape(step.seen)}")
+        screen.print(f"{word} {escape(step.name)}: {escape(step.seen)}")
         if step.hint:
-            console.print(f"     [yellow]{escape(step.hint)}[/]")
+            screen.print(f"     [yellow]{escape(step.hint)}[/]")
         status = max(status, {"ok": 0, "failed": 1, "unreachable": 3}[step.outcome])
     if status == 0:
-        console.print("next: splitsim conformance run with the same options, or init for a PIXIT file")
+        screen.print("next: splitsim conformance run with the same options, or init for a PIXIT file")
     raise typer.Exit(status)
 
 
@@ -110,14 +86,14 @@ def init(
 ) -> None:
     """Write a commented PIXIT file: addresses, subscribers, claims, timers, hooks."""
     if path.exists() and not force:
-        raise _bad(f"{path} is there already (--force writes over it)")
+        raise bad(f"{path} is there already (--force writes over it)")
     known: dict[str, str] = {}
     groups = list(rg or [])
     if from_pcap is not None:
         try:
             known, seen_groups = _from_capture(from_pcap)
         except CaptureError as error:
-            raise _bad(str(error)) from None
+            raise bad(str(error)) from None
         groups = groups or seen_groups
     text = template(
         ocs or "127.0.0.1:3868",
@@ -130,7 +106,7 @@ def init(
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise _bad(f"{path}: {error.strerror}") from None
+        raise bad(f"{path}: {error.strerror}") from None
     typer.echo(f"{path} written; next: edit it, then splitsim conformance doctor {path}")
 
 
@@ -183,9 +159,9 @@ def list_cases(
             count += 1
             what = row.reason or f"{row.when} -> {row.then}"
             table.add_row(row.id, row.level, row.severity, row.status, " ".join(row.needs) or "Gy", escape(what))
-    console = _console()
-    console.print(table)
-    console.print(f"{count} requirements")
+    screen = console()
+    screen.print(table)
+    screen.print(f"{count} requirements")
 
 
 @commands.command("explain")
@@ -194,7 +170,7 @@ def explain(name: Annotated[str, typer.Argument(metavar="ID", help="A requiremen
     row_ids = [name] if name in requirements() else list(cases()[name].rows) if name in cases() else []
     if not row_ids:
         near = [known for known in (*requirements(), *cases()) if known.startswith(name)]
-        raise _bad(f"no requirement or case {name!r}", *(f"  {known}" for known in near[:20]))
+        raise bad(f"no requirement or case {name!r}", *(f"  {known}" for known in near[:20]))
     for row_id in row_ids:
         row = requirements()[row_id]
         typer.echo(f"{row.id}  ({row.level}, {row.severity}, {row.side}; {row.clause or 'no clause'})")
@@ -212,123 +188,6 @@ def explain(name: Annotated[str, typer.Argument(metavar="ID", help="A requiremen
             typer.echo(f"  {row.status}: {row.reason}")
 
 
-@commands.command("run")
-def run(
-    file: FileArgument = None,
-    ocs: OcsOption = None,
-    imsi: ImsiOption = None,
-    msisdn: MsisdnOption = None,
-    apn: ApnOption = None,
-    rg: GroupOption = None,
-    only: Annotated[list[str] | None, typer.Option("--id", help="Prefix of case or requirement ids.")] = None,
-    area: Annotated[list[str] | None, typer.Option(help="PEER, HDR, AVP, SEQ ...")] = None,
-    level: Annotated[list[str] | None, typer.Option(help="MUST, SHOULD ...")] = None,
-    severity: Annotated[list[str] | None, typer.Option(help="money, security, interop, parsing")] = None,
-    strict: Annotated[bool, typer.Option(help="NON-STRICT is a failure, and every level binds.")] = False,
-    expected: Annotated[Path | None, typer.Option(help="Known deviations: a list of {id, reason, until}.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn.")] = 1,
-    workers: Annotated[int, typer.Option("-n", min=1, max=64, help="Cases at a time.")] = 4,
-    budget: Annotated[str | None, typer.Option(help="Time for the run, such as 90s or 10m: worst rows first.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("out/conformance"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
-) -> None:
-    """Run cases against an OCS; with nothing given, against our own, started as a process."""
-    selection = Selection(tuple(only or ()), tuple(area or ()), tuple(level or ()), tuple(severity or ()))
-    mistakes = selection.mistakes()
-    if mistakes:
-        raise _bad(*mistakes)
-    seconds = _seconds(budget) if budget is not None else None
-    try:
-        known = load_expected(expected, datetime.now(UTC).date()) if expected is not None else Expected()
-    except IcsError as error:
-        raise _bad(*error.mistakes) from None
-    if out.exists() and not out.is_dir():
-        raise _bad(f"--out {out}: expected a folder, this is a file")
-    console = _console(quiet=as_json)
-    with ExitStack() as stack:
-        own = file is None and ocs is None
-        if own:
-            console.print("nothing given: our own OCS is started as a process and tested")
-        ics = stack.enter_context(started_serve()) if own else _pixit(file, ocs, imsi, msisdn, apn, rg)
-        if not ics.subscribers.rich:
-            raise _bad("a subscriber of role rich is needed: --imsi and --apn, or in the PIXIT")
-        chosen = selection.chosen()
-        left: list[str] = []
-        if seconds is not None:
-            chosen, out_of_time = fitting(chosen, ics, seconds, workers)
-            left = [case.id for case in out_of_time]
-        about = expected_seconds(chosen, ics, workers)
-        console.print(f"{len(chosen)} cases against {ics.sut.name} at {ics.sut.address}, about {about:.0f} s")
-        result = run_cases(ics, chosen, seed=seed, workers=workers, progress=_teller(console))
-        result.left_out = left
-    report = build(
-        result, strict=strict, known=known.reasons, stimuli={case.id: case.stimulus for case in cases().values()}
-    )
-    try:
-        _write(result, report, out)
-    except OSError as error:
-        raise _bad(f"--out {out}: {error.strerror or error}") from None
-    if as_json:
-        typer.echo(report.model_dump_json(indent=2))
-    else:
-        _tell(console, report, known, out)
-    raise typer.Exit(3 if not result.reachable else 0 if report.passed else 1)
-
-
-def _seconds(text: str) -> float:
-    number, unit = text[:-1], text[-1:]
-    factor = {"s": 1, "m": 60, "h": 3600}.get(unit)
-    if factor is None or not number.isdigit():
-        raise _bad(f"--budget {text}: expected a time such as 90s, 10m or 1h")
-    return float(int(number) * factor)
-
-
-def _teller(console: Console) -> Progress:
-    def tell(case: CaseResult, done: int, total: int) -> None:
-        if case.verdict in (Verdict.FAIL, Verdict.ERROR):
-            text = case.findings[-1].seen if case.findings else case.reason
-            console.print(f"[{done}/{total}] [bold red]{case.verdict.value}[/] {case.case_id}: {escape(text)}")
-
-    return tell
-
-
-def _write(result: RunResult, report: ReportModel, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    guilty = write_findings(result, report, folder / "findings")
-    ladders = {case.case_id: case.trace.ladder() for case in result.results if case.case_id in guilty}
-    (folder / "report.json").write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    schema = ReportModel.model_json_schema()
-    (folder / "report.schema.json").write_text(json.dumps(schema, indent=2) + "\n", encoding="utf-8")
-    write_junit(report, folder / "junit.xml")
-    write_html(report, folder / "report.html", ladders)
-
-
-def _tell(console: Console, report: ReportModel, known: Expected, out: Path) -> None:
-    rows = failing(report)
-    if rows:
-        table = Table(box=None, padding=(0, 2, 0, 0), title="findings, what costs money first", title_justify="left")
-        for name in ("verdict", "requirement", "severity", "level", "seen"):
-            table.add_column(name, overflow="fold")
-        for row in rows:
-            colour = _COLOURS.get(row.verdict, "white")
-            seen = f"known: {row.known}" if row.known else row.seen[0] if row.seen else row.reason
-            table.add_row(f"[{colour}]{row.verdict}[/]", row.id, row.severity, row.level, escape(seen))
-        console.print(table)
-    for row_id in report.unexpected_passes:
-        console.print(f"[yellow]{row_id} passes, though a deviation is expected: take it out of the file[/]")
-    for row_id in known.expired:
-        console.print(f"[yellow]{row_id}: the known deviation has expired[/]")
-    if report.left_out:
-        console.print(f"{len(report.left_out)} cases did not fit into the budget")
-    totals = ", ".join(f"{count} {name}" for name, count in sorted(report.totals.items(), key=lambda item: -item[1]))
-    console.print(f"requirements: {totals or 'none'}; {report.seconds:g} s; report: {out / 'report.html'}")
-    if report.trouble:
-        console.print(f"[bold red]{escape(report.trouble)}[/]")
-    console.print(
-        f"verdict: {'pass' if report.passed else 'fail'}", style="bold green" if report.passed else "bold red"
-    )
-
-
 @commands.command("check")
 def check(
     capture: Annotated[Path, typer.Argument(metavar="FILE.pcap", help="pcap or pcapng with Gy over TCP.")],
@@ -338,11 +197,11 @@ def check(
     try:
         result = check_capture(capture)
     except CaptureError as error:
-        raise _bad(str(error)) from None
+        raise bad(str(error)) from None
     if as_json:
         typer.echo(json.dumps(_check_data(result), indent=2))
     else:
-        _tell_check(_console(), result)
+        _tell_check(console(), result)
     raise typer.Exit(0 if result.passed else 1)
 
 
@@ -363,25 +222,23 @@ def _check_data(result: CheckResult) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _tell_check(console: Console, result: CheckResult) -> None:
+def _tell_check(screen: Console, result: CheckResult) -> None:
     for deviation in result.deviations:
         row = deviation.requirement
         at_fault = "OCS" if deviation.sender == "ocs" else "gateway"
-        console.print(
-            f"[bold red]{at_fault}[/] breaks {row.id} ({row.level}, {escape(row.clause)}): {escape(row.then)}"
-        )
+        screen.print(f"[bold red]{at_fault}[/] breaks {row.id} ({row.level}, {escape(row.clause)}): {escape(row.then)}")
         for text in deviation.seen[:3]:
-            console.print(f"    {escape(text)}")
+            screen.print(f"    {escape(text)}")
         if len(deviation.seen) > 3:
-            console.print(f"    and {len(deviation.seen) - 3} more")
+            screen.print(f"    and {len(deviation.seen) - 3} more")
     for session in result.sessions:
-        console.print(
+        screen.print(
             f"session {escape(session.session_id)}: {session.granted_octets:,} octets granted, "
             f"{session.used_octets:,} used"
         )
         for remark in session.remarks:
-            console.print(f"    [yellow]{escape(remark)}[/]")
-    console.print(f"{result.watched.messages} messages; verdict: {'pass' if result.passed else 'fail'}")
+            screen.print(f"    [yellow]{escape(remark)}[/]")
+    screen.print(f"{result.watched.messages} messages; verdict: {'pass' if result.passed else 'fail'}")
 
 
 @commands.command("replay")
@@ -394,7 +251,7 @@ def replay(
     script = out / "findings" / folder_name(case_id) / "replay.py"
     if not script.exists():
         there = sorted(path.parent.name for path in out.glob("findings/*/replay.py"))
-        raise _bad(f"no {script}", *(f"  {name}" for name in there))
+        raise bad(f"no {script}", *(f"  {name}" for name in there))
     raise typer.Exit(subprocess.run([sys.executable, str(script), *([ocs] if ocs else [])], check=False).returncode)
 
 
@@ -417,9 +274,9 @@ def compare(
             continue
         worse += there.verdict == "FAIL"
         table.add_row(row.id, row.severity, row.level, row.verdict or "-", there.verdict or "-")
-    console = _console()
-    console.print(table)
-    console.print(f"{same} the same, {len(one.rows) - same} different, {worse} of them fail in B only")
+    screen = console()
+    screen.print(table)
+    screen.print(f"{same} the same, {len(one.rows) - same} different, {worse} of them fail in B only")
     raise typer.Exit(1 if worse else 0)
 
 
@@ -428,7 +285,7 @@ def _load(path: Path) -> ReportModel:
     try:
         return ReportModel.model_validate_json(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise _bad(f"{file}: {str(error).splitlines()[0]}") from None
+        raise bad(f"{file}: {str(error).splitlines()[0]}") from None
 
 
 @commands.command("mutants", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -32,8 +32,16 @@ def transient_failures(seen: Seen) -> str | None:
 
 @rule("RFC6733-7.1-3", lambda seen: answer(seen) and _code(seen) >= 5000)
 def permanent_failures(seen: Seen) -> str | None:
-    """5xxx without the E bit."""
-    return f"{_code(seen)} with the E bit" if seen.message.is_error else None
+    """5xxx keeps the CCA grammar, or has the E bit and that of answer-message (RFC 6733 7.1.5)."""
+    tree = seen.message.tree
+    names = ["Origin-Host", "Origin-Realm"]
+    if not seen.message.is_error and seen.message.command == CCR:
+        names += ["Auth-Application-Id", "CC-Request-Type", "CC-Request-Number"]
+    missing = [name for name in names if tree.first(name) is None]
+    request = seen.request.tree if seen.request is not None else None
+    if request is not None and request.fault is None:
+        missing = [name for name in missing if request.number(name) is not None or not name.startswith("CC-")]
+    return f"{_code(seen)} without {', '.join(missing)}" if missing else None
 
 
 @rule("RFC6733-6.2-7", answer)

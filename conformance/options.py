@@ -1,0 +1,43 @@
+"""What the commands of the suite share: options, the PIXIT behind them, and how mistakes are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from conformance.sut.given import pixit
+from conformance.sut.ics import Ics, IcsError
+
+_errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+OcsOption = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Gy address of the OCS (TCP).")]
+ImsiOption = Annotated[str | None, typer.Option(help="A subscriber with credit.")]
+MsisdnOption = Annotated[str | None, typer.Option(help="Its E.164 number.")]
+ApnOption = Annotated[str | None, typer.Option(help="Its APN.")]
+GroupOption = Annotated[list[int] | None, typer.Option("--rg", help="A rating group of it; may be given again.")]
+FileArgument = Annotated[Path | None, typer.Argument(metavar="[PIXIT]", help="A file as `conformance init` writes it.")]
+
+
+def console(quiet: bool = False) -> Console:
+    """Where results go."""
+    return Console(quiet=quiet, highlight=False, soft_wrap=True)
+
+
+def bad(*lines: str) -> typer.Exit:
+    """Tells mistakes, one a line; raise what it gives: exit status 2."""
+    for line in lines:
+        _errors.print(line, markup=False)
+    return typer.Exit(2)
+
+
+def given(
+    file: Path | None, ocs: str | None, imsi: str | None, msisdn: str | None, apn: str | None, groups: list[int] | None
+) -> Ics:
+    """The PIXIT of a file and options; ends with status 2 where they make none."""
+    try:
+        return pixit(file, ocs, imsi, msisdn, apn, groups or [])
+    except IcsError as error:
+        raise bad(*error.mistakes) from None
