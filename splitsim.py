@@ -10,6 +10,7 @@ import typer
 
 from conformance.cli import add_commands as add_conformance_commands
 from ocs.bench.cli import add_commands as add_bench_commands
+from ocs.cli import add_commands as add_ocs_commands
 from scenarios.cli import add_commands as add_scenario_commands
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
     help="Network simulator and conformance harness for split billing on one SIM.",
 )
 add_scenario_commands(app)
+add_ocs_commands(app)
 add_bench_commands(app)
 add_conformance_commands(app)
 

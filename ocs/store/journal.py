@@ -33,8 +33,8 @@ class Journal(Protocol):
             StoreError: nothing was written; the tables stay behind.
         """
 
-    def rows(self, after: int = 0) -> Iterator[tuple[int, Row]]:
-        """Rows with their sequence numbers, from the one after `after` (the first is 1)."""
+    def rows(self, kind: str | None = None) -> Iterator[tuple[int, Row]]:
+        """Rows with their sequence numbers (the first is 1): all, or those of one kind of command."""
 
     def filled(self) -> int:
         """The sequence number that the tables have come to."""
@@ -58,9 +58,9 @@ class MemoryJournal:
     def fill(self, outcomes: Sequence[Outcome]) -> None:
         """There are no tables."""
 
-    def rows(self, after: int = 0) -> Iterator[tuple[int, Row]]:
+    def rows(self, kind: str | None = None) -> Iterator[tuple[int, Row]]:
         """See `Journal`."""
-        return iter(list(enumerate(self._rows[after:], after + 1)))
+        return iter([(number, row) for number, row in enumerate(self._rows, 1) if kind in (None, row.kind)])
 
     def filled(self) -> int:
         """See `Journal`."""

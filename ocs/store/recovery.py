@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ocs.charging.commands import Outcome
 from ocs.charging.engine import Engine
 from ocs.store.journal import Journal
-from ocs.store.rows import command_of
+from ocs.store.rows import Row, command_of
 
 CHUNK = 2_000
 """Outcomes written to the tables at once."""
+
+
+def fold_rows(engine: Engine, rows: Iterable[tuple[int, Row]]) -> None:
+    """Apply rows to a new `engine`, for those who only want to look."""
+    for _, row in rows:
+        engine.apply(command_of(row), row.now)
 
 
 def fold(engine: Engine, journal: Journal) -> int:

@@ -105,12 +105,14 @@ class SqliteJournal:
         changes = [_text(change) for outcome in outcomes for change in outcome.changes]
         self._write((_INSERT_EDR, edrs), (_INSERT_TRANSFER, transfers), (_INSERT_CHANGE, changes), position)
 
-    def rows(self, after: int = 0) -> Iterator[tuple[int, Row]]:
+    def rows(self, kind: str | None = None) -> Iterator[tuple[int, Row]]:
         """See `Journal`."""
-        for sequence, *cells in self._db.execute(
-            "SELECT * FROM journal WHERE sequence > ? ORDER BY sequence", (after,)
-        ):
-            yield sequence, Row(*cells)
+        query = "SELECT * FROM journal WHERE ? IS NULL OR kind = ? ORDER BY sequence"
+        try:
+            for sequence, *cells in self._db.execute(query, (kind, kind)):
+                yield sequence, Row(*cells)
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: {error}") from None
 
     def filled(self) -> int:
         """See `Journal`."""

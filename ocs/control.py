@@ -1,0 +1,104 @@
+"""The control socket of a served OCS: one JSON object a line in, one out.
+
+    {"do": "TopUp", "body": {"imsi": "...", "split_id": "wifi", "bundle_id": "1gb", "request_id": "..."}}
+    {"reference": "...", "error": null}
+
+`do` names an operator's command of `ocs.charging.commands`, or `sims`, `usage`, `shutdown`. Only the user who started
+the server may connect (mode 0600).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from ocs import overview
+from ocs.charging.commands import ChangePlan, ChangeProfile, Command, Provision, Receipt, SetStatus, TopUp
+from ocs.inventory.provisioning import Provisioning
+from ocs.service import Service
+from ocs.store.journal import StoreError
+
+_COMMANDS: Final = {kind.__name__: kind for kind in (TopUp, SetStatus, ChangePlan, ChangeProfile)}
+_VIEWS: Final[dict[str, Callable[[Any], Any]]] = {"sims": overview.sims, "usage": overview.usage}
+_LINE_OCTETS: Final = 64 * 2**20
+"""A whole provisioning file stands in one line."""
+_SECONDS: Final = 60
+
+
+class ControlError(Exception):
+    """The server cannot be reached, or makes no sense; says why."""
+
+
+async def listen(path: Path, service: Service, shutdown: Callable[[], None]) -> asyncio.Server:
+    """Serve the control socket at `path`.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, ValueError):
+            while line := await reader.readline():
+                writer.write(msgspec.json.encode(await _answer(line, service, shutdown)) + b"\n")
+                await writer.drain()
+        writer.close()
+
+    if path.is_socket():
+        path.unlink()  # left by a process that was killed: a living one holds its store, or this would be another path
+    mask = os.umask(0o177)
+    try:
+        return await asyncio.start_unix_server(serve, path, limit=_LINE_OCTETS)
+    finally:
+        os.umask(mask)
+
+
+async def _answer(line: bytes, service: Service, shutdown: Callable[[], None]) -> Any:
+    try:
+        asked = msgspec.json.decode(line, type=dict[str, Any])
+        do, body = asked["do"], asked.get("body", {})
+        if do in _VIEWS:
+            return list(_VIEWS[do](service.engine.state))
+        if do == "shutdown":
+            shutdown()
+            return Receipt("shutting down")
+        return await service.execute(_command(do, body))
+    except (KeyError, ValueError) as error:  # pydantic's and msgspec's errors are ValueErrors
+        return Receipt("", f"not understood: {error!r}")
+    except StoreError as error:
+        return Receipt("", f"not done: {error}")
+
+
+def _command(do: str, body: dict[str, Any]) -> Command:
+    if do == Provision.__name__:
+        provisioning = Provisioning.model_validate_json(msgspec.json.encode(body["provisioning"]))
+        others = {name: body[name] for name in ("request_id", "by", "reason") if name in body}
+        return Provision(provisioning, **others)
+    command: Command = msgspec.convert(body, _COMMANDS[do])  # type: ignore[assignment]
+    return command
+
+
+def ask(path: Path, do: str, body: dict[str, Any] | None = None) -> Any:
+    """Send one line to the server at `path`, and give what it answers.
+
+    Raises:
+        ControlError: nobody is there, or the answer makes no sense.
+    """
+    line = msgspec.json.encode({"do": do, "body": body or {}}) + b"\n"
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.settimeout(_SECONDS)
+            sock.connect(str(path))
+            sock.sendall(line)
+            with sock.makefile("rb") as answers:
+                return msgspec.json.decode(answers.readline())
+    except FileNotFoundError:
+        raise ControlError(f"{path}: no such control socket; is `splitsim serve` running?") from None
+    except (OSError, msgspec.DecodeError) as error:
+        raise ControlError(f"{path}: {error}") from None

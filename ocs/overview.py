@@ -1,0 +1,81 @@
+"""What the operator's desk shows: SIMs with their subscriptions, and what is left of each bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ocs.charging.state import State
+from ocs.units import iso
+
+
+class SimRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One subscription: a split of a SIM, or the physical SIM itself (`split` "sim")."""
+
+    imsi: str
+    sim_status: str
+    split: str
+    party: str
+    payer: str
+    apn: str
+    rating_groups: list[int]
+    plan: str
+    status: str
+    mpc_imsi: str | None
+    open_sessions: int
+
+
+class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One subscription's use so far, and its credit in octets (None for a plan without an allowance online)."""
+
+    imsi: str
+    split: str
+    payer: str
+    plan: str
+    status: str
+    reserved: int | None
+    remaining: int | None
+    buckets: list[str]
+    """`id: remaining octets, end`, in drawing order."""
+
+
+def sims(state: State) -> Iterator[SimRow]:
+    """Every subscription, in the order of provisioning."""
+    for subscriber in state.inventory.by_imsi.values():
+        for split_id, subscription in subscriber.subscriptions.items():
+            credit = state.credits.get(subscription.subscription_id)
+            yield SimRow(
+                imsi=subscriber.imsi,
+                sim_status=subscriber.status.value,
+                split=split_id,
+                party=subscription.split.party,
+                payer=subscription.account_id,
+                apn=subscription.split.apn,
+                rating_groups=list(subscription.split.rating_groups),
+                plan=subscription.plan.id,
+                status=subscription.status.value,
+                mpc_imsi=subscription.mpc_imsi,
+                open_sessions=len({service.session.session_id for service in credit.services}) if credit else 0,
+            )
+
+
+def usage(state: State) -> Iterator[UsageRow]:
+    """Every subscription's use and credit."""
+    for subscription_id, credit in state.credits.items():
+        subscription, purse = credit.subscription, credit.purse
+        yield UsageRow(
+            imsi=subscription_id.split("/")[0],
+            split=subscription.split.id,
+            payer=subscription.account_id,
+            plan=subscription.plan.id,
+            status=subscription.status.value,
+            reserved=None if purse is None else purse.reserved,
+            remaining=None if purse is None else purse.free,
+            buckets=[] if purse is None else [_bucket(b.bucket_id, b.remaining, b.ends_at) for b in purse.buckets],
+        )
+
+
+def _bucket(bucket_id: str, remaining: int, ends_at: int | None) -> str:
+    end = "not started" if ends_at is None else f"until {iso(ends_at)[:19]}Z"
+    return f"{bucket_id}: {remaining:,} octets {end}"

@@ -1,0 +1,156 @@
+"""`splitsim serve` without its command line: store, engine, Gy server and control socket, from start to orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from ocs.address import Address
+from ocs.charging.commands import Command, Outcome, Provision
+from ocs.charging.engine import Engine
+from ocs.control import listen
+from ocs.gy.events import Event, PeerClosed, PeerOpened, RequestRefused
+from ocs.gy.node import Identity
+from ocs.gy.server import GyServer
+from ocs.inventory.provisioning import Provisioning, Sim
+from ocs.service import Service
+from ocs.store.journal import Journal, MemoryJournal
+from ocs.store.rows import command_of
+from ocs.store.sqlite import SqliteJournal
+
+log = logging.getLogger("splitsim.serve")
+
+
+class ServeError(Exception):
+    """The OCS cannot be started: one line for each reason."""
+
+    def __init__(self, *reasons: str) -> None:
+        super().__init__("\n".join(reasons))
+        self.reasons = reasons
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to serve. `store` None: in memory only."""
+
+    provisioning: Provisioning
+    gy: Address
+    store: Path | None
+    control: Path | None
+    """None: beside the store, or `splitsim-PORT.control` in the folder for temporary files."""
+    identity: Identity
+
+
+def now() -> int:
+    """Microseconds UTC."""
+    return time.time_ns() // 1000
+
+
+async def serve(settings: Settings, started: Callable[[Address, Path, Engine], None]) -> None:
+    """Serve until SIGTERM, SIGINT or `shutdown` on the control socket; `started` is told where it listens.
+
+    Raises:
+        ServeError: address, control socket or provisioning will not do.
+        StoreError: nor will the store.
+    """
+    journal: Journal = MemoryJournal() if settings.store is None else SqliteJournal(settings.store)
+    engine = Engine(settings.identity.host, settings.identity.realm)
+
+    def tolerance(host: str) -> frozenset[int]:
+        peer = service.engine.state.inventory.peers.get(host)
+        return frozenset(peer.tolerate_vendors) if peer is not None else frozenset()
+
+    server = GyServer(settings.identity, tolerance=tolerance, observe=_observe)
+    service = Service(engine, journal, server, now, on_outcome=_on_outcome, on_trouble=log.error)
+    service.recover()
+    try:
+        await _provision(service, journal, settings.provisioning)
+        await server.start(*settings.gy)
+    except OSError as error:
+        journal.close()
+        raise ServeError(f"--gy {settings.gy}: {error.strerror or error}") from None
+    except ServeError:
+        journal.close()
+        raise
+    stopping = asyncio.Event()
+    _on_signals(stopping)
+    path = settings.control or _control_path(settings.store, server.port)
+    try:
+        control = await listen(path, service, stopping.set)
+    except OSError as error:
+        await service.stop()
+        raise ServeError(f"--control {path}: {error.strerror or error}") from None
+    serving = asyncio.create_task(service.run())
+    started(Address(settings.gy.host, server.port), path, service.engine)
+    await stopping.wait()
+    log.info("stopping")
+    control.close()
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+    await service.stop()
+    await serving
+
+
+async def _provision(service: Service, journal: Journal, wanted: Provisioning) -> None:
+    """Take in what is new of `wanted`; what is there already has to be the same, or a higher version."""
+    known: dict[str, Sim] = {}
+    for _, row in journal.rows(Provision.__name__):
+        command = command_of(row)
+        assert isinstance(command, Provision)
+        known |= {sim.imsi: sim for sim in command.provisioning.sims}
+    changed = [sim.imsi for sim in wanted.sims if known.get(sim.imsi, sim) != sim]
+    if changed:
+        how = "change it by command (`splitsim suspend`, `plan`, `profile`), or leave it as it was"
+        raise ServeError(*(f"--provision: SIM {imsi} is there with other content: {how}" for imsi in changed))
+    new = wanted.model_copy(update={"sims": tuple(sim for sim in wanted.sims if sim.imsi not in known)})
+    request_id = f"provision/{sha256(new.model_dump_json().encode()).hexdigest()[:16]}"
+    receipt = await service.execute(Provision(new, request_id, by="serve"))
+    assert receipt is not None
+    if receipt.error:
+        raise ServeError(*(f"--provision: {reason}" for reason in receipt.error.split("; ")))
+
+
+def _control_path(store: Path | None, port: int) -> Path:
+    if store is not None:
+        return store.with_name(f"{store.name}.control")
+    return Path(tempfile.gettempdir()) / f"splitsim-{port}.control"
+
+
+def _on_signals(stopping: asyncio.Event) -> None:
+    """The first signal ends in order, the second at once."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if stopping.is_set():
+            os._exit(1)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+
+def _on_outcome(command: Command, at: int, outcome: Outcome) -> None:
+    for alarm in outcome.alarms:
+        log.warning("alarm %s", alarm)
+    if not hasattr(command, "ccr") and outcome.answer is not None:
+        log.info("%s %s", type(command).__name__, outcome.answer)
+
+
+def _observe(host: str | None, event: Event) -> None:
+    match event:
+        case PeerOpened():
+            log.info("peer %s opened", host)
+        case PeerClosed():
+            log.info("peer %s closed: %s", host or "unknown", event.reason)
+        case RequestRefused():
+            failure = event.failure
+            log.warning("peer %s request refused with %d: %s", host or "unknown", failure.result_code, failure.text)
