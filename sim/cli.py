@@ -1,0 +1,14 @@
+"""The commands of this room: `splitsim pgw` and `splitsim load`."""
+
+from __future__ import annotations
+
+import typer
+
+from sim.pgw.command import pgw_command
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put `pgw` and `load` into the front door."""
+    app.command("pgw", help="A simulated gateway with cars that move octets, against any OCS, in real time.")(
+        pgw_command
+    )

@@ -1,0 +1,119 @@
+"""What people write on the command line, as values: every mistake at once."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Annotated, Final, TypeVar
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+
+from ocs.files import Duration, Volume
+
+T = TypeVar("T")
+
+_VOLUME: Final[TypeAdapter[int]] = TypeAdapter(Volume)
+_DURATION: Final[TypeAdapter[int]] = TypeAdapter(Duration)
+_errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+OcsOption = Annotated[str, typer.Option("--ocs", metavar="HOST:PORT", help="Gy address of the OCS (TCP).")]
+ImsiOption = Annotated[str, typer.Option("--imsi", help="IMSI of the first SIM; the others follow it.")]
+ForOption = Annotated[str, typer.Option("--for", metavar="TIME", help="How long, such as 30s or 10 min.")]
+HostOption = Annotated[str, typer.Option("--host", help="Origin-Host of the gateway.")]
+RealmOption = Annotated[str, typer.Option("--realm", help="Origin-Realm, and Destination-Realm.")]
+ReconnectOption = Annotated[str, typer.Option(metavar="TIME", help="Tc: between attempts to connect again.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
+
+
+class Mistakes:
+    """Collects what is wrong with the options of one command."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def read(self, option: str, text: str, reader: Callable[[str], T], default: T) -> T:
+        """What `text` means; where it means nothing, a mistake and `default`."""
+        try:
+            return reader(text)
+        except ValueError as error:
+            self.add(option, str(error), text)
+            return default
+
+    def add(self, option: str, expected: str, text: object) -> None:
+        """One mistake."""
+        self.lines.append(f"{option} {text}: {expected}")
+
+    def check(self) -> None:
+        """Ends the command with exit status 2, one line for each mistake, if there are any."""
+        if self.lines:
+            raise refused(*self.lines)
+
+
+def refused(*lines: str) -> typer.Exit:
+    """To be raised: says the lines and ends the command with exit status 2."""
+    for line in lines:
+        _errors.print(line, markup=False)
+    return typer.Exit(2)
+
+
+def address(text: str) -> tuple[str, int]:
+    """HOST:PORT; an IPv6 address in brackets.
+
+    Raises:
+        ValueError: it is not.
+    """
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise ValueError("expected HOST:PORT, such as 127.0.0.1:3868")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def volume(text: str) -> int:
+    """Octets of `20MB`, `4 MiB` or a bare number. ValueError if it is none."""
+    return _quantity(_VOLUME, text)
+
+
+def duration(text: str) -> int:
+    """Seconds of `30s`, `10 min` or a bare number. ValueError if it is none."""
+    return _quantity(_DURATION, text + "in" if text.endswith("m") else text)
+
+
+def some(reader: Callable[[str], int]) -> Callable[[str], int]:
+    """The same, refusing nothing at all."""
+
+    def read(text: str) -> int:
+        value = reader(text)
+        if value < 1:
+            raise ValueError("expected more than nothing")
+        return value
+
+    return read
+
+
+def imsi(text: str) -> str:
+    """An IMSI (TS 23.003 2.2). ValueError if it is none."""
+    if not re.fullmatch(r"[0-9]{6,15}", text, re.ASCII):
+        raise ValueError("expected an IMSI of 6 to 15 digits")
+    return text
+
+
+def numbered_imsi(first: str, number: int) -> str:
+    """The IMSI `number` after `first`, with as many digits."""
+    return str(int(first) + number).zfill(len(first))
+
+
+def microseconds_utc() -> int:
+    """The clock of the real world."""
+    return time.time_ns() // 1000
+
+
+def _quantity(adapter: TypeAdapter[int], text: str) -> int:
+    spaced = re.sub(r"(?<=[0-9])(?=[A-Za-z])", " ", text.strip())
+    try:
+        return adapter.validate_python(int(spaced) if spaced.isdecimal() else spaced)
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None

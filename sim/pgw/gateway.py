@@ -1,0 +1,148 @@
+"""The asyncio skin: Gy sessions over one connection to an OCS, in real time.
+
+A `LiveSession` sends what its `CtfSession` wants to send, brings it the answers and the pushes, and wakes whoever moves
+octets on it when something has changed. What the session does about silence and lost connections is its own business
+(`states`); here a request waits for the connection until the session gives up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Protocol
+
+from ocs.gy.client import UnreadableAnswerError
+from ocs.gy.messages import Asa, Asr, Cca, Ccr, ErrorAnswer, Raa, Rar
+from ocs.gy.node import Identity, Timers
+from ocs.units import SECOND
+from sim.pgw.bearer import Bearer, Settings
+from sim.pgw.session import CtfSession, unknown_session
+from sim.pgw.uplink import Uplink
+
+
+class Reporter(Protocol):
+    """Who is told of what happens on Gy."""
+
+    def asked(self, request: Ccr, repeated: bool) -> None:
+        """A request goes out, or waits for a connection."""
+
+    def answered(self, request: Ccr, answer: Cca | ErrorAnswer | None) -> None:
+        """Its answer; None: none came, or none that makes sense."""
+
+    def pushed(self, push: Rar | Asr, reply: Raa | Asa) -> None:
+        """A RAR or ASR, and what was answered."""
+
+    def connection(self, news: str) -> None:
+        """The connection went or came."""
+
+
+class Gateway:
+    """One PGW. `clock` gives microseconds UTC and never goes back."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        address: tuple[str, int],
+        reporter: Reporter,
+        clock: Callable[[], int],
+        timers: Timers = Timers(),  # noqa: B008 - immutable
+    ) -> None:
+        self.settings = settings
+        self.reporter = reporter
+        self.clock = clock
+        identity = Identity(
+            host=settings.origin_host, realm=settings.origin_realm, origin_state_id=settings.origin_state_id
+        )
+        self.uplink = Uplink(address, identity, on_push=self._on_push, timers=timers, tell=reporter.connection)
+        self._sessions: dict[str, LiveSession] = {}
+
+    async def open(self) -> None:
+        """Connects. OSError or TimeoutError if there is no OCS."""
+        await self.uplink.open()
+
+    async def close(self) -> None:
+        """Disconnects."""
+        await self.uplink.close()
+
+    def session(self, session_id: str, bearer: Bearer) -> LiveSession:
+        """A new session; its caller attaches it."""
+        live = self._sessions[session_id] = LiveSession(self, CtfSession(self.settings, session_id, bearer))
+        return live
+
+    def forget(self, live: LiveSession) -> None:
+        """It has ended."""
+        live.cancel()
+        del self._sessions[live.session.session_id]
+
+    def _on_push(self, push: Rar | Asr) -> Raa | Asa:
+        live = self._sessions.get(push.session_id)
+        if live is None or live.session.ended:
+            reply = unknown_session(self.settings, push)
+        else:
+            reply = live.session.on_push(push, self.clock())
+            live.changed.set()  # Whoever moves octets there wakes, after the reply has left, and has its CCR sent.
+        self.reporter.pushed(push, reply)
+        return reply
+
+
+class LiveSession:
+    """A session and its exchanges. `changed` is set when an answer or a push has come."""
+
+    def __init__(self, gateway: Gateway, session: CtfSession) -> None:
+        self.session = session
+        self.changed = asyncio.Event()
+        self._gateway = gateway
+        self._outstanding: Ccr | None = None
+        self._end_to_end = 0
+        self._written = False
+        self._waiting: set[asyncio.Task[None]] = set()
+
+    def talk(self) -> None:
+        """After octets were counted, time has passed or something was asked of the session: send what it has to say."""
+        now = self._gateway.clock()
+        self.session.tick(now)
+        request = self.session.next_request(now)
+        if request is None:
+            return
+        repeated = self.session.repeated
+        if not repeated:
+            self.cancel()
+            self._outstanding, self._written = request, False
+            self._end_to_end = self._gateway.uplink.identifiers.take()
+        elif not self._written:
+            self.cancel()
+        self._gateway.reporter.asked(request, repeated)
+        task = asyncio.create_task(self._exchange(request))
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+
+    async def rest(self, until: int) -> None:
+        """Sleep until something has changed, the session has something to do, or `until` has come."""
+        deadline = self.session.next_deadline()
+        at = until if deadline is None else min(until, deadline)
+        delay = (at - self._gateway.clock()) / SECOND
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(delay, 0.0)):
+                await self.changed.wait()
+        self.changed.clear()
+
+    def cancel(self) -> None:
+        """No answer is waited for any more."""
+        for task in self._waiting:
+            task.cancel()
+
+    async def _exchange(self, request: Ccr) -> None:
+        """One sending of a request. The T bit stands where it may have arrived before (RFC 6733 3)."""
+        gateway = self._gateway
+        answer: Cca | ErrorAnswer | None = None
+        client = await gateway.uplink.client()
+        again, self._written = self._written, True
+        with contextlib.suppress(ConnectionError, UnreadableAnswerError):
+            answer = await client.request(request, retransmitted=again, end_to_end=self._end_to_end)
+        if self._outstanding is request:
+            gateway.reporter.answered(request, answer)
+            if answer is not None:
+                self._outstanding = None
+            self.session.on_answer(answer, gateway.clock())
+            self.changed.set()
