@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
@@ -102,6 +103,8 @@ class FileError(Exception):
 
 
 M = TypeVar("M", bound=BaseModel)
+Place = tuple[int | str, ...]
+"""Where something stands in a file: fields and numbers in lists, from the outermost on."""
 
 
 def read_yaml(path: Path) -> Any:
@@ -164,6 +167,92 @@ def load(model: type[M], path: Path) -> M:
         FileError: every mistake in it.
     """
     return validate(model, read_yaml(path), str(path))
+
+
+def in_order(mistakes: list[Mistake]) -> list[Mistake]:
+    """Each mistake once, by file, line and field."""
+    return sorted(set(mistakes), key=lambda mistake: (mistake.file, mistake.line or 0, mistake.field))
+
+
+class Whole(Protocol):
+    """A file's model that knows what its parts say against each other."""
+
+    def problems(self) -> Iterator[tuple[Place, str]]:
+        """Each disagreement: where, and what."""
+
+
+def read_whole(
+    model: type[M],
+    tree: Any,
+    file: str,
+    mistakes: list[Mistake],
+    missed: set[str],
+    at: Place = (),
+    stand_ins: dict[str, Any] | None = None,
+    follow: bool = True,
+) -> M | None:
+    """`tree` as a `model`, or what is sound in it, while every mistake is added to `mistakes`.
+
+    Items of lists that are wrong in themselves are left out before the rest is checked for what it says against
+    itself; their ids go to `missed`, for that something misses them is no mistake of its own. `follow`: False leaves
+    that second look out.
+    """
+    sound = _Sound(tree, stand_ins or {}, missed)
+    try:
+        value: M | None = validate(model, tree, file, at)
+    except FileError as error:
+        mistakes += error.mistakes
+        value = sound.rest(model)
+    if follow and value is not None:
+        whole: Whole = value  # type: ignore[assignment]
+        for where, message in whole.problems():
+            if not sound.follows(message):
+                place = sound.place(where)
+                mistakes.append(Mistake(file, line_of(tree, place), ".".join(map(str, (*at, *place))), message))
+    return value
+
+
+class _Sound:
+    """A tree without the fields and list items that are wrong in themselves."""
+
+    def __init__(self, tree: Any, stand_ins: dict[str, Any], missed: set[str]) -> None:
+        self._tree = tree
+        self._stand_ins = stand_ins
+        self._kept: dict[str, list[int]] = {}
+        self._missed = missed
+
+    def rest(self, model: type[M]) -> M | None:
+        """What is left of the tree, as a `model`; None when nothing is."""
+        if not isinstance(self._tree, dict):
+            return None
+        body: dict[str, Any] = {}
+        wrong: set[tuple[Any, ...]] = set()
+        try:
+            model.model_validate(self._tree)
+        except ValidationError as error:
+            wrong = {item["loc"][:2] for item in error.errors()}
+        for field, value in self._tree.items():
+            if isinstance(value, list) and (field,) not in wrong:
+                kept = self._kept[field] = [n for n in range(len(value)) if (field, n) not in wrong]
+                if kept:
+                    body[field] = [value[number] for number in kept]
+                left_out = (item for n, item in enumerate(value) if (field, n) in wrong and isinstance(item, dict))
+                self._missed |= {item["id"] for item in left_out if "id" in item}
+            elif field in model.model_fields and not any(place[0] == field for place in wrong):
+                body[field] = value
+        try:
+            return model.model_validate({**self._stand_ins, **body})
+        except ValidationError:
+            return None
+
+    def place(self, where: Place) -> Place:
+        """Where in the file a place of the rest stands."""
+        kept = self._kept.get(str(where[0]))
+        return where if kept is None or len(where) < 2 else (where[0], kept[int(where[1])], *where[2:])
+
+    def follows(self, message: str) -> bool:
+        """Whether a mistake is only that an item left out is not found."""
+        return any(repr(name) in message for name in self._missed)
 
 
 def _expected(error: dict[str, Any]) -> str:

@@ -19,6 +19,14 @@ class Bundle(FileModel):
     volume: Annotated[Volume, Field(gt=0)]
     valid: Annotated[Duration, Field(gt=0)]
     price: Annotated[Money, Field(ge=0)] = Decimal(0)
+    """What the driver pays; a reseller may ask for more."""
+    wholesale: Annotated[Money, Field(ge=0)] | None = None
+    """What a reseller pays for it, without VAT; absent: `price`."""
+
+    @property
+    def wholesale_price(self) -> Decimal:
+        """What a reseller pays for it."""
+        return self.price if self.wholesale is None else self.wholesale
 
 
 class PrepaidIndividual(BasePlan):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ocs.files import FileModel
+from ocs.files import FileModel, Money
 from ocs.units import UNSIGNED32_MAX
 
 Party = Literal["b2b", "b2c"]
@@ -34,6 +35,8 @@ class Split(FileModel):
     apn: Annotated[str, Field(min_length=1)]
     rating_groups: tuple[RatingGroup, ...] = ()
     plan: Annotated[str, Field(min_length=1)]
+    fee: Annotated[Money, Field(ge=0)] = Decimal(0)
+    """Monthly, of each SIM, for being one of several on it; to the payer of a b2b split, prorated like the plan."""
 
     @field_validator("apn")
     @classmethod

@@ -10,7 +10,6 @@ from ocs.charging.standing import barred
 from ocs.charging.state import Credit, Session, State
 from ocs.inventory.lifecycle import SimState, Status, sim_moves, status_moves
 from ocs.inventory.subscribers import Subscriber, Subscription
-from ocs.units import MICROS
 
 
 def provision(state: State, command: Provision, now: int, out: Outcome) -> Receipt:
@@ -56,7 +55,9 @@ def top_up(state: State, command: TopUp, now: int, out: Outcome) -> Receipt:
 
 def _credit(state: State, credit: Credit, bundle: Bundle, now: int, cause: str, out: Outcome) -> str:
     assert credit.purse is not None
-    bucket = credit.purse.credit(bundle, now, cause, int(bundle.price * MICROS), out.transfers)
+    subscription = credit.subscription
+    price = state.inventory.price_micros(subscription.account_id, subscription.plan, bundle)
+    bucket = credit.purse.credit(bundle, now, cause, price, out.transfers)
     state.moved(credit)
     return bucket.bucket_id
 

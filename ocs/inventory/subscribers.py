@@ -7,17 +7,18 @@ is a virtual SIM with a life cycle of its own: Provisioned, Active, Exhausted, S
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeVar
 
-from ocs.catalogue.plans import Plan, Postpaid
+from ocs.catalogue.plans import Bundle, Plan, Postpaid
 from ocs.catalogue.profiles import Profile, Split
 from ocs.inventory.history import Change
 from ocs.inventory.identifiers import mpc_iccid, mpc_imsi
 from ocs.inventory.lifecycle import SimState, served
 from ocs.inventory.lifecycle import Status as Status
 from ocs.inventory.provisioning import Account, Operator, Peer, Provisioning, Sim
+from ocs.units import MICROS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,6 +171,7 @@ class Inventory:
     profiles: dict[str, Profile] = field(default_factory=dict)
     by_imsi: dict[str, Subscriber] = field(default_factory=dict)
     by_msisdn: dict[str, Subscriber] = field(default_factory=dict)
+    by_iccid: dict[str, Subscriber] = field(default_factory=dict)
     peers: dict[str, Peer] = field(default_factory=dict)
     """By Origin-Host; a client that is not listed is an ordinary one."""
     serial: int = 0
@@ -251,6 +253,8 @@ class Inventory:
         for sim in provisioning.sims:
             if sim.imsi in self.by_imsi:
                 mistakes.append(f"SIM {sim.imsi} is there already")
+            elif sim.iccid in self.by_iccid:
+                mistakes.append(f"ICCID {sim.iccid} belongs to SIM {self.by_iccid[sim.iccid].imsi}")
             elif sim.msisdn is not None and sim.msisdn in self.by_msisdn:
                 mistakes.append(f"MSISDN {sim.msisdn} belongs to SIM {self.by_msisdn[sim.msisdn].imsi}")
         return mistakes
@@ -260,14 +264,19 @@ class Inventory:
         sims, profiles = provisioning.sims, list(provisioning.profiles)
         profiles += _missing(self.profiles, [sim.profile for sim in sims], profiles)
         splits = [split for profile in profiles for split in profile.splits]
-        accounts = [name for sim in sims for name in (sim.account, *sim.payers.values())]
+        accounts: list[str | None] = [name for sim in sims for name in (sim.account, *sim.payers.values())]
+        accounts += [split.payer for split in splits]
+        accounts += [above for name in accounts for above in self._above(name)]
+        accounts += [above for account in provisioning.accounts for above in self._above(account.parent)]
         plans = [name for sim in sims for name in (sim.plan, *sim.plans.values())]
+        plans += [plan_id for name in accounts if name in self.accounts for plan_id in self.accounts[name].retail]
+        plans += [plan_id for account in provisioning.accounts for plan_id in account.retail]
         whole = provisioning.model_copy(
             update={
                 "profiles": tuple(profiles),
                 "accounts": (
                     *provisioning.accounts,
-                    *_missing(self.accounts, accounts + [split.payer for split in splits], provisioning.accounts),
+                    *_missing(self.accounts, accounts, provisioning.accounts),
                 ),
                 "plans": (
                     *provisioning.plans,
@@ -276,6 +285,20 @@ class Inventory:
             }
         )
         return [f"{'.'.join(map(str, where))}: {message}" for where, message in whole.problems()]
+
+    def price_micros(self, account_id: str, plan: Plan, bundle: Bundle) -> int:
+        """What an account pays for a bundle: a reseller's customer, what the reseller asks."""
+        for above in self._above(account_id):
+            retail = self.accounts[above].retail.get(plan.id, {}).get(bundle.id)
+            if retail is not None:
+                return int(retail * MICROS)
+        return int(bundle.price * MICROS)
+
+    def _above(self, name: str | None) -> Iterator[str]:
+        """An account that is there, and those above it."""
+        while name is not None and name in self.accounts:
+            yield name
+            name = self.accounts[name].parent
 
     def add(self, provisioning: Provisioning, now: int) -> list[Subscriber]:
         """Take in a provisioning without conflicts; returns its SIMs."""
@@ -289,7 +312,7 @@ class Inventory:
 
     def _add_sim(self, sim: Sim, now: int) -> Subscriber:
         subscriber = Subscriber(sim.imsi, sim.iccid, sim.msisdn, sim.account, now, SimState(sim.state))
-        self.by_imsi[sim.imsi] = subscriber
+        self.by_imsi[sim.imsi] = self.by_iccid[sim.iccid] = subscriber
         if sim.msisdn is not None:
             self.by_msisdn[sim.msisdn] = subscriber
         self._add_own(subscriber, sim)
