@@ -12,6 +12,7 @@ from conformance.cli import add_commands as add_conformance_commands
 from ocs.bench.cli import add_commands as add_bench_commands
 from ocs.cli import add_commands as add_ocs_commands
 from scenarios.cli import add_commands as add_scenario_commands
+from sim.cli import add_commands as add_gateway_commands
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,6 +21,7 @@ app = typer.Typer(
     help="Network simulator and conformance harness for split billing on one SIM.",
 )
 add_scenario_commands(app)
+add_gateway_commands(app)
 add_ocs_commands(app)
 add_bench_commands(app)
 add_conformance_commands(app)

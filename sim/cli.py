@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from sim.load.command import load_command
 from sim.pgw.command import pgw_command
 
 
@@ -12,3 +13,4 @@ def add_commands(app: typer.Typer) -> None:
     app.command("pgw", help="A simulated gateway with cars that move octets, against any OCS, in real time.")(
         pgw_command
     )
+    app.command("load", help="A load of Gy sessions from many SIMs, at a rate, against any OCS.")(load_command)

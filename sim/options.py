@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable
@@ -58,6 +59,12 @@ def refused(*lines: str) -> typer.Exit:
     for line in lines:
         _errors.print(line, markup=False)
     return typer.Exit(2)
+
+
+def nobody_there(ocs: str, error: OSError) -> typer.Exit:
+    """To be raised where the OCS cannot be reached: one line, exit status 2."""
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
+    return refused(f"no OCS at {ocs}: {reason or 'no answer'}")
 
 
 def address(text: str) -> tuple[str, int]:

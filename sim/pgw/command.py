@@ -30,8 +30,8 @@ from sim.options import (
     duration,
     imsi,
     microseconds_utc,
+    nobody_there,
     numbered_imsi,
-    refused,
     some,
     volume,
 )
@@ -122,8 +122,8 @@ def pgw_command(
 
     try:
         tally = asyncio.run(run())
-    except (OSError, TimeoutError) as error:
-        raise refused(f"no OCS at {ocs}: {error or 'no answer'}") from None
+    except OSError as error:
+        raise nobody_there(ocs, error) from None
     if as_json:
         typer.echo(json.dumps(_as_data(tally, teller), indent=2))
     else:
