@@ -144,6 +144,10 @@ class Bench:
         """The main connection, if the case has opened it."""
         return self._main
 
+    def go_on_with(self, line: Line) -> None:
+        """Another connection is the main one from now on."""
+        self._main = line
+
     # --- subscribers and sessions -------------------------------------------------------------------------------------
 
     def rich(self, rating_groups: int = 1) -> Subscriber:
@@ -250,15 +254,15 @@ class Bench:
             session = self.session(subscriber, service, line)
             reply = session.initial(ask=self.ics.tester.ask_octets)
             got = reply.granted_octets if isinstance(reply, Message) else 0
-            if got:
-                sessions.append(session)
+            sessions.append(session)
             free += got
             if got == 0 or free > most:
                 break
         else:
             raise inconclusive(f"a balance of {most - 1} octets takes over {_PROBES_MAX} grants: give a smaller one")
         for session in reversed(sessions):
-            session.terminate()
+            if session.is_open:
+                session.terminate()
         return free
 
     def balance_is(

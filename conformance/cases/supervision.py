@@ -26,6 +26,7 @@ def _back(bench: Bench) -> Line:
         reply = line.ask(cer(line.node))
         if isinstance(reply, Message) and reply.result_code == 2001:
             line.capabilities = reply
+            bench.go_on_with(line)
             return line
         time.sleep(0.1)
     raise inconclusive("the SUT did not come back within 30 s of the restart")

@@ -43,7 +43,7 @@ TEMPLATE = """\
 # What is claimed of the system under test (PICS), and what a tester must know to reach it (PIXIT).
 # Everything but sut.address and one rich subscriber may be left out; cases that lack something are N-A and say what.
 sut:
-  # side: pgw                  # test a gateway: it dials sut.address, where the tester listens; hooks attach, use, detach
+  # side: pgw                  # test a gateway: it dials sut.address, where the tester listens
   name: my OCS
   address: {address}          # its Gy listener, TCP
   # realm: ocs.example         # Destination-Realm; absent: the Origin-Realm of its CEA

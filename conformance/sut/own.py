@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
 import shlex
-import subprocess
+import socket
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from conformance.sut.hooks import Hooks
-from conformance.sut.ics import Claims, HookName, HookSpec, Ics, Service, Subscriber, Subscribers, Sut, Timers
+from conformance.sut.hooks import HookFailed, Hooks
+from conformance.sut.ics import (
+    Claims,
+    HookName,
+    HookSpec,
+    Ics,
+    Service,
+    Subscriber,
+    Subscribers,
+    Sut,
+    Timers,
+    split_address,
+)
 
 RICH_OCTETS = 10**15
 PREPAID_OCTETS = 10_000_000
+_START_SECONDS_MAX = 30
 
 HOW_MANY = {
     "prepaid": 90, "final_unit": 5, "redirect": 6, "restrict": 2, "short": 5, "split": 18, "shared": 14, "rated": 2,
@@ -195,44 +208,64 @@ def write_provisioning(provisioning: dict[str, object], path: Path) -> None:
 def started_serve() -> Iterator[Ics]:
     """`splitsim serve` as a process on a store of its own, and its PIXIT; it ends with the context."""
     provisioning, subscribers = world()
-    with tempfile.TemporaryDirectory(prefix="splitsim-") as folder:
-        path = Path(folder) / "provisioning.yaml"
-        write_provisioning(provisioning, path)
-        database = f"sqlite:///{folder}/ocs.db"
-        command = [sys.executable, "-m", "splitsim"]
-        serve = [*command, "serve", "--provision", str(path), "--db", database, "--gy", "127.0.0.1:0"]
-        with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as process:
-            try:
-                ics = Ics(
-                    sut=Sut(name="our own OCS", address=_address(process)),
-                    timers=Timers(answer_seconds=3, quiet_seconds=0.3, capabilities_seconds=12),
-                    claims=CLAIMS,
-                    subscribers=subscribers,
-                    hooks=_hooks(shlex.join(command), database),
-                )
-                barred = subscribers.barred[0]
-                Hooks(ics.hooks).call("suspend", imsi=barred.imsi, split=barred.split)
-                yield ics
-            finally:
-                process.terminate()
+    with tempfile.TemporaryDirectory(prefix="splitsim-") as name:
+        folder = Path(name)
+        write_provisioning(provisioning, folder / "provisioning.yaml")
+        address = f"127.0.0.1:{_free_port()}"
+        hooks = Hooks(_hooks(folder, address))
+        try:
+            hooks.call("restart")
+            _await(address, folder)
+            barred = subscribers.barred[0]
+            hooks.call("suspend", imsi=barred.imsi, split=barred.split)
+            yield Ics(
+                sut=Sut(name="our own OCS", address=address),
+                timers=Timers(answer_seconds=3, quiet_seconds=0.3, capabilities_seconds=12),
+                claims=CLAIMS,
+                subscribers=subscribers,
+                hooks=_hooks(folder, address),
+            )
+        finally:
+            with contextlib.suppress(HookFailed):
+                hooks.call("kill")
 
 
-def _address(process: subprocess.Popen[str]) -> str:
-    """The Gy address that the process prints when it listens."""
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        found = re.search(r"(?i)gy\b\D*(\d+\.\d+\.\d+\.\d+:\d+)", line)
-        if found:
-            return found[1]
-    raise RuntimeError("splitsim serve ended: " + "".join(lines))
+def _free_port() -> int:
+    """A port that nobody uses: the OCS has to come back on it after a restart."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
-def _hooks(splitsim: str, database: str) -> dict[HookName, HookSpec]:
-    db = shlex.quote(database)
+def _await(address: str, folder: Path) -> None:
+    """Waits until the OCS listens."""
+    deadline = time.monotonic() + _START_SECONDS_MAX
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(split_address(address), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError("splitsim serve does not listen: " + (folder / "log").read_text(encoding="utf-8"))
+
+
+def _hooks(folder: Path, address: str) -> dict[HookName, HookSpec]:
+    """Its own commands, worked through a shell."""
+    splitsim = shlex.join([sys.executable, "-m", "splitsim"])
+    here, db = shlex.quote(str(folder)), shlex.quote(f"sqlite:///{folder}/ocs.db")
+    serve = f"{splitsim} serve --provision {here}/provisioning.yaml --db {db} --gy {address}"
+    end = f"kill $(cat {here}/pid) && while kill -0 $(cat {here}/pid); do sleep 0.05; done 2>/dev/null"
     return {
-        "top_up": HookSpec(command=f"{splitsim} topup --db {db} {{imsi}} --split {{split}} --bundle more"),
-        "suspend": HookSpec(command=f"{splitsim} suspend --db {db} {{imsi}} --split {{split}}"),
-        "resume": HookSpec(command=f"{splitsim} resume --db {db} {{imsi}} --split {{split}}"),
+        "top_up": HookSpec(command=f"{splitsim} topup {{imsi}} more --split {{split}} --db {db}"),
+        "suspend": HookSpec(command=_of_split(f"{splitsim} suspend {{imsi}} --db {db}")),
+        "resume": HookSpec(command=_of_split(f"{splitsim} resume {{imsi}} --db {db}")),
+        "restart": HookSpec(command=f"nohup {serve} >{here}/log 2>&1 </dev/null & echo $! >{here}/pid"),
+        "kill": HookSpec(command=f"kill -9 $(cat {here}/pid)"),
+        "stop": HookSpec(command=end),
     }
+
+
+def _of_split(command: str) -> str:
+    """With --split, unless the SIM as a whole is meant."""
+    return f"split={{split}}; {command} ${{{{split:+--split $split}}}}"
