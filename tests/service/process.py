@@ -1,0 +1,74 @@
+"""`splitsim` as a process: served, asked, killed."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+
+SECONDS = 30
+
+
+def splitsim(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """One command, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "splitsim", *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "COLUMNS": "200"},
+        check=False,
+    )
+
+
+class Served:
+    """`splitsim serve` in `cwd`, on a port that the system chooses."""
+
+    def __init__(self, cwd: Path, *words: str, gy: str = "127.0.0.1:0") -> None:
+        self.log = cwd / "serve.log"
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "splitsim", "serve", "--gy", gy, "--log-level", "info", *words],
+                cwd=cwd,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, "COLUMNS": "200"},
+            )
+        self.said: list[str] = []
+        until = time.monotonic() + SECONDS
+        assert self.process.stdout is not None
+        while "ready\n" not in self.said:
+            line = self.process.stdout.readline()
+            assert line, f"serve ended: {self.log.read_text()}"
+            assert time.monotonic() < until
+            self.said.append(line)
+        found = re.search(r"Gy on 127\.0\.0\.1:(\d+)", "".join(self.said))
+        assert found is not None
+        self.port = int(found[1])
+        control = re.search(r"control socket: (.+)", "".join(self.said))
+        assert control is not None
+        self.control = control[1].strip()
+
+    def kill(self) -> None:
+        """SIGKILL: no word, no clean-up."""
+        self.process.send_signal(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM; its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(SECONDS)
+
+    def __enter__(self) -> "Served":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self.process.poll() is None:
+            self.kill()
+        self.process.wait(SECONDS)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
