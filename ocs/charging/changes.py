@@ -9,7 +9,7 @@ from __future__ import annotations
 from ocs.balances.purse import Purse
 from ocs.catalogue.plans import Bundle, Plan, Postpaid, PrepaidIndividual
 from ocs.charging.commands import ChangePlan, ChangeProfile, Outcome, Receipt
-from ocs.charging.reauthorisation import reauthorise
+from ocs.charging.reauthorisation import has_units, reauthorise
 from ocs.charging.state import Credit, Due, State, jitter
 from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.inventory.subscribers import Status, Subscriber, Subscription, Terms
@@ -157,7 +157,10 @@ def switch_plan(state: State, credit: Credit, now: int, out: Outcome, paced: boo
     for service in credit.services:
         grant, delay = service.grant, jitter(service.session.session_id)
         if service in credit.waiting:
-            state.schedule(now + (delay if paced else 0), Due.OFFER, service)
+            if paced:
+                state.schedule(now + delay, Due.OFFER, service)
+            elif has_units(credit):
+                reauthorise(state, service, now, out, changed=True)
         elif grant is None or grant.ended or (cycle_begins and grant.switches_at is None):
             continue
         elif paced:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ocs.catalogue.plans import Bundle
+from ocs.catalogue.plans import Bundle, PrepaidIndividual
 from ocs.charging import usage
 from ocs.charging.commands import Decision
 from ocs.charging.reauthorisation import replenished
@@ -152,7 +152,9 @@ def _move(exchange: Exchange, mscc: MultipleServicesCreditControl, credit: Credi
         settlement = purse.settle((), amount, now, record_id, out.transfers)
     elif purse is not None:
         refund = Bundle(id="refund", volume=-amount, valid=REFUND_VALID_SECONDS)
-        purse.credit(refund, now, record_id, 0, out.transfers)
+        # What comes on top of a per-SIM limit ends with it.
+        ends_at = None if isinstance(terms.plan, PrepaidIndividual) else exchange.state.cycle_at(now).end
+        purse.credit(refund, now, record_id, 0, out.transfers, ends_at)
     exchange.state.moved(credit)
     credit.in_use = True
     if amount < 0:

@@ -248,10 +248,9 @@ def _decide(exchange: Exchange, line: _Line, failed: list[FailedAvp]) -> None:
     if service is None:
         _refuse_unknown(line, failed)
     elif requested is None:
-        if line.final_units_over:
+        line.refusal = barred(service.credit)
+        if line.refusal is None and line.final_units_over:
             line.answer = after_final_units(exchange, service, mscc)
-        if line.answer is None:
-            line.refusal = barred(service.credit)
     elif requested.cc_money is not None:
         line.refusal = Refusal(ResultCode.RATING_FAILED, "money is not granted, only units of the service")
         failed.append(failed_avp("CC-Money", ""))

@@ -52,6 +52,7 @@ def authorise(
     if refusal is None and unit == "octets" and credit.purse is not None and credit.purse.free == 0:
         decided = _without_credit(exchange, service, mscc)
         if not isinstance(decided, Refusal):
+            service.refused = None
             return decided
         refusal = decided
     if refusal is not None:

@@ -9,6 +9,7 @@ from ocs.charging.commands import Outcome
 from ocs.charging.reauthorisation import has_units, reauthorise, reauthorise_waiting, repeat
 from ocs.charging.sessions import close, release
 from ocs.charging.state import IDLE_LIMIT, TOMBSTONE_LIFE, TX, Credit, Due, Grant, Service, Session, State, jitter
+from ocs.inventory.subscribers import Status
 
 
 def run_due(state: State, now: int, out: Outcome) -> None:
@@ -74,10 +75,12 @@ def _end_bucket(state: State, credit: Credit, bucket: Bucket, at: int, out: Outc
     if bucket.ended or credit.purse is None:
         return
     credit.purse.end(bucket, at, out.transfers)
-    plan = credit.subscription.plan
+    plan, status = credit.subscription.plan, credit.subscription.status
     if credit.next_plan is not None:
         switch_plan(state, credit, at, out, paced=True)
-    elif isinstance(plan, Postpaid) and plan.limit is not None and all(b.ended for b in credit.purse.buckets):
+    elif not isinstance(plan, Postpaid) or plan.limit is None or status is Status.TERMINATED:
+        pass
+    elif all(other.ended for other in credit.purse.buckets):
         renew_limit(state, credit, plan.limit, at, out)
         # As many as have met their limit by the end of the cycle: not all of them at once.
         for service in credit.waiting:
