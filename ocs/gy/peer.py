@@ -459,8 +459,8 @@ class Peer:
         self._reflexes.append(encode(message, decoded.header.answer(), decoded.proxy_info))
 
     def _refuse_capabilities(self, decoded: Decoded, octets: bytes, failure: Failure) -> None:
-        """Answers a CER with an error: a whole CEA, unless it is a protocol error."""
-        if is_protocol_error(failure.result_code):
+        """Answers a CER with an error: a whole CEA, unless it is a protocol error or hardly a CER."""
+        if is_protocol_error(failure.result_code) or decoded.header.application_id:
             self._refuse(decoded, octets, failure)
         else:
             self._reply(decoded, base.cea(self.local, self._address, failure))

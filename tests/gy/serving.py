@@ -244,14 +244,14 @@ WORLD = Path(__file__).parent.parent / "charging" / "worlds" / "two_apns.yaml"
 class Charging:
     """The engine behind a served Gy: a car with telematics (APN fleet.acme) and Wi-Fi (APN wifi, 10 MB free)."""
 
-    def __init__(self) -> None:
-        self.engine = Engine(OCS.host, OCS.realm)
+    def __init__(self, world: Path = WORLD, identity: Identity = OCS) -> None:
+        self.engine = Engine(identity.host, identity.realm)
         self.now = 1_790_000_000 * SECOND
-        self.edrs: list[Edr] = []
-        self.transfers: list[Transfer] = []
-        receipt = self.engine.apply(Provision(load_provisioning(WORLD), "start"), self.now).answer
-        assert isinstance(receipt, Receipt)
-        assert receipt.error is None
+        outcome = self.engine.apply(Provision(load_provisioning(world), "start"), self.now)
+        assert isinstance(outcome.answer, Receipt)
+        assert outcome.answer.error is None
+        self.edrs: list[Edr] = outcome.edrs
+        self.transfers: list[Transfer] = outcome.transfers
 
     def __call__(self, incoming: Incoming) -> Cca:
         return self.charge(incoming.message, incoming.retransmitted)

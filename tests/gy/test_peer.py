@@ -150,6 +150,16 @@ def test_cer_with_the_e_bit_gets_its_answer_in_that_form() -> None:
     assert line.state is State.CLOSED
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_cer_of_another_application_is_hardly_one(version: int) -> None:
+    """What nobody knows the answer of is answered in the general form (RFC 6733 7.2)."""
+    for line in (Line(), opened()):
+        line.hear(octets.message(octets.ORIGIN_HOST, code=257, application=9, flags=0x80, version=version))
+        assert isinstance(line.sent[-1], ErrorAnswer)
+        assert line.sent[-1].result_code == (3007 if version == 1 else 5011)
+        assert line.headers[-1].flags == 0x20
+
+
 def test_whom_the_owner_rejects_is_told_or_not() -> None:
     told = Line().hear(octets.cer(), admit=False)
     told.peer.reject(0, decode(octets.ccr(header={"code": 999})).failure)
