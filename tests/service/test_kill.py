@@ -15,6 +15,7 @@ import pytest
 
 from ocs.gy.client import GyClient
 from ocs.gy.codec import decode
+from ocs.gy.link import fresh_identifiers
 from ocs.gy.messages import (
     Asr,
     Cca,
@@ -31,7 +32,6 @@ from ocs.gy.messages import (
     UsedServiceUnit,
 )
 from ocs.gy.node import Identity
-from ocs.gy.link import fresh_identifiers
 from tests.service.process import Served
 
 SIMS = 8
