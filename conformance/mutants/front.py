@@ -46,9 +46,11 @@ def install(requests: Requests | None = None, answers: Answers | None = None) ->
         state.buffer += data
         for octets in _messages(state.buffer):
             message = Message(octets)
-            if message.is_request:
+            framed = message.length == len(octets)
+            if framed and message.is_request:
                 state.requests[message.hop_by_hop] = message
-            for changed in requests(message) if requests is not None and message.is_request else [octets]:
+            changes = requests is not None and framed and message.is_request
+            for changed in requests(message) if requests is not None and changes else [octets]:
                 receive(link, changed)
 
     def _write(link: Link, octets: bytes) -> None:
