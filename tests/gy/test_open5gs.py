@@ -1,4 +1,4 @@
-"""Every message captured from a real gateway reads without loss, and writes back to the same octets."""
+"""Messages captured from a real gateway: read without loss, written to the same octets, and answered as it needs it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from ocs.gy.avp import render, walk
 from ocs.gy.codec import decode, encode
 from ocs.gy.framing import HEADER_OCTETS
 from ocs.gy.messages import Cca, Ccr, CcRequestType, Cea, Cer, Dpa, Dpr, Raa, Rar, ReportingReason
+from ocs.gy.node import Identity
 from tests.gy import captures
+from tests.gy.serving import Charging, Raw, serving, wired
 
 CLASSES = {"CER": Cer, "CEA": Cea, "CCR": Ccr, "CCA": Cca, "DPR": Dpr, "DPA": Dpa, "RAR": Rar, "RAA": Raa}
 
@@ -72,3 +74,65 @@ def test_a_ccr_through_a_relay_has_its_route() -> None:
     [ccr, *_] = [decode(c.octets).message for c in captures.ALL if c.file == "open5gs-via-dra" and c.command == "CCR"]
     assert isinstance(ccr, Ccr)
     assert ccr.route_record == ("smf.localdomain",)
+
+
+# --- served -----------------------------------------------------------------------------------------------------------
+
+SMF_OCS = Identity(host="ocs.localdomain", realm="localdomain")
+
+
+def needed(answer: bytes) -> Cca:
+    """What its freeDiameter drops a CCA without."""
+    names = {avp.name for avp in walk(answer[HEADER_OCTETS:])[0]}
+    assert {"Session-Id", "Result-Code", "Origin-Host", "Origin-Realm", "Auth-Application-Id"} <= names
+    assert {"CC-Request-Type", "CC-Request-Number"} <= names
+    cca = decode(answer).message
+    assert isinstance(cca, Cca)
+    return cca
+
+
+@pytest.mark.parametrize(
+    "file", ["open5gs-grant", "open5gs-v4v6", "open5gs-validity", "open5gs-volthreshold", "open5gs-time"]
+)
+@wired
+async def test_the_captured_session_over_tcp(file: str) -> None:
+    """CER, CCR-I, CCR-U ... CCR-T as they were captured: no rating group, no total octets, no indicator."""
+    said = [capture for capture in captures.ALL if capture.file == file and capture.command in ("CER", "CCR")]
+    ocs = Charging(captures.FOLDER / "world.yaml", SMF_OCS)
+    async with serving(decide=ocs, identity=SMF_OCS) as served, await Raw.connect(served.server.port) as smf:
+        cer, *ccrs = said
+        cea = await smf.ask(cer.octets)
+        assert (cea.message.result_code, cea.message.origin_host) == (2001, "ocs.localdomain")
+        assert len(ccrs) >= 3
+        for capture in ccrs:
+            await smf.send(capture.octets)
+            cca = needed(await smf.message())
+            asked = decode(capture.octets).message
+            assert isinstance(asked, Ccr)
+            assert (cca.result_code, cca.session_id) == (2001, asked.session_id)
+            assert (cca.cc_request_type, cca.cc_request_number) == (asked.cc_request_type, asked.cc_request_number)
+            assert cca.origin_host == "ocs.localdomain"
+            if asked.multiple_services_credit_control[0].requested_service_unit is not None:
+                [mscc] = cca.multiple_services_credit_control
+                assert mscc.rating_group is None
+                assert mscc.result_code == 2001
+                assert mscc.granted_service_unit is not None
+                assert mscc.granted_service_unit.cc_total_octets == 1_000_000
+                assert mscc.final_unit_indication is None
+        reported = sum(
+            (used.cc_input_octets or 0) + (used.cc_output_octets or 0)
+            for ccr in served.requests
+            for mscc in ccr.multiple_services_credit_control
+            for used in mscc.used_service_unit
+        )
+        assert sum(edr.octets_total for edr in ocs.edrs) == reported > 0
+
+
+@wired
+async def test_a_captured_session_through_a_relay_over_tcp() -> None:
+    ocs = Charging(captures.FOLDER / "world.yaml", SMF_OCS)
+    said = [c for c in captures.ALL if c.file == "open5gs-via-dra" and c.command in ("CER", "CCR")]
+    async with serving(decide=ocs, identity=SMF_OCS) as served, await Raw.connect(served.server.port) as relay:
+        for capture in said:
+            assert (await relay.ask(capture.octets)).message.result_code == 2001
+        assert {ccr.route_record for ccr in served.requests} == {("smf.localdomain",)}
