@@ -21,6 +21,7 @@ from ocs.gy.messages import (
     Ccr,
     CcRequestType,
     Cea,
+    ErrorAnswer,
     MultipleServicesCreditControl,
     PsInformation,
     Raa,
@@ -87,14 +88,21 @@ def ccr(
 
 
 def exchange(port: int, *requests: Ccr) -> list[Cca]:
+    """Requests one after the other on one connection, all answered by a CCA."""
+    answers = exchange_any(port, *requests)
+    assert all(isinstance(answer, Cca) for answer in answers)
+    return [answer for answer in answers if isinstance(answer, Cca)]
+
+
+def exchange_any(port: int, *requests: Ccr) -> list[Cca | ErrorAnswer]:
     """Requests one after the other on one connection."""
 
-    async def run() -> list[Cca]:
+    async def run() -> list[Cca | ErrorAnswer]:
         identity = Identity(host="pgw.example", realm="example")
         client = await GyClient.connect("127.0.0.1", port, identity, on_push=lambda push: accept(push))
         answers = [await client.request(request) for request in requests]
         await client.close()
-        return [answer for answer in answers if isinstance(answer, Cca)]
+        return answers
 
     return asyncio.run(run())
 
