@@ -244,6 +244,8 @@ def _await(address: str, folder: Path) -> None:
         try:
             socket.create_connection(split_address(address), timeout=1).close()
         except OSError:
+            if not Path(f"/proc/{(folder / 'pid').read_text().strip()}").exists() and Path("/proc/self").exists():
+                break
             time.sleep(0.05)
         else:
             return

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,9 +26,7 @@ def node() -> Iterator[Ics]:
 @pytest.fixture
 def foreign(tmp_path: Path) -> Iterator[Ics]:
     """The small OCS on python-diameter's node, as somebody who knows nothing of it would describe it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = _free_port()
     pid_file = tmp_path / "pid"
     restart = f"{sys.executable} {foreign_ocs.__file__} restart {port} {pid_file}"
     first = foreign_ocs.start(port, pid_file)
@@ -42,3 +42,41 @@ def foreign(tmp_path: Path) -> Iterator[Ics]:
         foreign_ocs.kill(pid_file)
         first.kill()
         first.wait()
+
+
+def _has_diameter() -> bool:
+    if shutil.which("escript") is None:
+        return False
+    look = ["erl", "-noshell", "-eval", "halt(case code:which(diameter) of non_existing -> 1; _ -> 0 end)."]
+    return subprocess.run(look, timeout=30, check=False).returncode == 0
+
+
+@pytest.fixture
+def erlang() -> Iterator[Ics]:
+    """The small OCS on Erlang's diameter."""
+    if not _has_diameter():
+        pytest.skip("Erlang's diameter is not installed (Debian packages erlang-base, erlang-diameter)")
+    port = _free_port()
+    command = ["escript", "ocs.erl", str(port)]
+    with subprocess.Popen(
+        command, cwd=Path(__file__).parent / "erlang", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().strip() == "listening"
+            yield Ics(
+                sut=Sut(name="Erlang's diameter", address=f"127.0.0.1:{port}"),
+                timers=Timers(answer_seconds=3, quiet_seconds=0.3, wait_most_seconds=3),
+                claims=Claims(rating_group_unknown=False, apn_selects_payer=False),
+                subscribers=Subscribers(
+                    rich=(Subscriber(imsi="001010000000001", apn="internet", rating_groups=(1, 2)),)
+                ),
+            )
+        finally:
+            process.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -23,6 +23,7 @@ from conformance.requirements import requirements
 from conformance.runner import run_cases
 from conformance.selection import Selection
 from conformance.sut.ics import Ics, Subscriber, Subscribers, Sut, Timers
+from conformance.sut.own import started_serve
 from conformance.verdicts import Verdict
 
 cli = CliRunner()
@@ -84,6 +85,60 @@ def test_a_foreign_ocs_is_found_out(foreign: Ics) -> None:
     assert {name for name in PYTHON_DIAMETER if verdicts[name] is not Verdict.FAIL} == set()
     seen = {case.case_id: case.findings for case in result.results}
     assert {name: seen[name] for name in GOOD_THERE if verdicts[name] is not Verdict.PASS} == {}
+
+
+ERLANG = {
+    "RFC6733-5.6-1": "two connections with one Origin-Host: both stay",
+    "RFC6733-6.11-1": "Vendor-Specific-Application-Id without an application: CEA 2001",
+    "RFC6733-6.11-2": "Vendor-Specific-Application-Id with two: CEA 2001",
+    "RFC6733-7.1.3-3": "another realm's requests are served",
+    "RFC6733-7.1.3-4": "another host's requests are served",
+    "RFC6733-6.2-6": "Proxy-Info is forgotten",
+    "RFC8506-3.1-2": "5005 with a grant beside it",
+    "RFC8506-9.2-1": "unknown subscribers are served",
+}
+"""What the small OCS on Erlang's diameter gets wrong, and the case that finds it."""
+
+GOOD_ON_ERLANG = (
+    "RFC6733-5.3-1", "RFC6733-5.3-2", "RFC6733-5.3-4", "RFC6733-5.3-5", "RFC6733-5.4-1", "RFC6733-5.5.1-1",
+    "RFC8506-5.2-3/reference", "RFC8506-5.1.2-4", "RFC8506-8.16-1", "RFC6733-7.1.5-1", "RFC6733-7.1.5-2",
+    "RFC6733-7.1.5-5/CC-Request-Number", "RFC6733-7.1.3-2", "RFC6733-3-1", "RFC6733-6.7.1-1", "RFC6733-2.1-5", "ROB-3",
+)  # fmt: skip
+
+
+def test_an_ocs_on_erlang_is_found_out(erlang: Ics) -> None:
+    chosen = [case for case in Selection().chosen() if case.id in ERLANG or case.id in GOOD_ON_ERLANG]
+    assert len(chosen) == len(ERLANG) + len(GOOD_ON_ERLANG)
+    result = run_cases(erlang, chosen, workers=2)
+    verdicts = {case.case_id: case.verdict for case in result.results}
+    seen = {case.case_id: (case.verdict.value, case.findings) for case in result.results}
+    assert {name: seen[name] for name in ERLANG if verdicts[name] is not Verdict.FAIL} == {}
+    assert {name: seen[name] for name in GOOD_ON_ERLANG if verdicts[name] is not Verdict.PASS} == {}
+
+
+OWN = ("GY-CRASH-1", "RFC6733-5.4.3-1", "FT-1015.006-22/new-session", "ROB-3")
+"""What only the OCS that is served shows: its store, its end, its commands as hooks."""
+
+
+def test_our_served_ocs_and_its_hooks() -> None:
+    with started_serve() as ics:
+        result = run_cases(ics, [case for case in Selection().chosen() if case.id in OWN], workers=4)
+    assert result.trouble == ""
+    assert {case.case_id: (case.verdict, case.reason, case.findings) for case in result.results} == {
+        case_id: (Verdict.PASS, "", case.findings)
+        for case_id in OWN
+        for case in result.results
+        if case.case_id == case_id
+    }
+
+
+@pytest.mark.soak
+def test_our_served_ocs_keeps_every_row() -> None:
+    with started_serve() as ics:
+        result = run_cases(ics, Selection().chosen(), workers=8)
+    assert result.trouble == ""
+    bad = (Verdict.FAIL, Verdict.ERROR, Verdict.NON_STRICT)
+    assert {row: verdict for row, verdict in result.row_verdicts().items() if verdict in bad} == {}
 
 
 # --- systems that do not behave ---------------------------------------------------------------------------------------
