@@ -75,6 +75,9 @@ def lived(steps: list[Step], drivers: bool) -> tuple[list[object], list[object]]
     """What the enterprise sees of a run: its answers and pushes, and its records."""
     engine = Engine("ocs", "home")
     engine.apply(Provision(WORLD, "world"), START)
+    if drivers:
+        # A plan that would end a driver's own session with the allowance.
+        engine.apply(ChangePlan(IMSIS[0], "wifi", "hot", "first"), START)
     now, seen, records = START, [], []
     opened = dict.fromkeys(GROUPS, 0)
     numbers: dict[str, int] = {}
