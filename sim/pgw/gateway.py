@@ -93,7 +93,6 @@ class LiveSession:
         self.session = session
         self.changed = asyncio.Event()
         self._gateway = gateway
-        self._outstanding: Ccr | None = None
         self._end_to_end = 0
         self._written = False
         self._waiting: set[asyncio.Task[None]] = set()
@@ -102,13 +101,14 @@ class LiveSession:
         """After octets were counted, time has passed or something was asked of the session: send what it has to say."""
         now = self._gateway.clock()
         self.session.tick(now)
+        if self.session.outstanding is None:
+            self.cancel()  # What was given up must not leave when the connection is back.
         request = self.session.next_request(now)
         if request is None:
             return
         repeated = self.session.repeated
         if not repeated:
-            self.cancel()
-            self._outstanding, self._written = request, False
+            self._written = False
             self._end_to_end = self._gateway.uplink.identifiers.take()
         elif not self._written:
             self.cancel()
@@ -128,7 +128,7 @@ class LiveSession:
         self.changed.clear()
 
     def cancel(self) -> None:
-        """No answer is waited for any more."""
+        """Nothing is waited for any more, neither a connection nor an answer."""
         for task in self._waiting:
             task.cancel()
 
@@ -140,9 +140,7 @@ class LiveSession:
         again, self._written = self._written, True
         with contextlib.suppress(ConnectionError, UnreadableAnswerError):
             answer = await client.request(request, retransmitted=again, end_to_end=self._end_to_end)
-        if self._outstanding is request:
+        if self.session.outstanding is request:
             gateway.reporter.answered(request, answer)
-            if answer is not None:
-                self._outstanding = None
             self.session.on_answer(answer, gateway.clock())
             self.changed.set()

@@ -244,6 +244,11 @@ class CtfSession:
         return self._cause or None
 
     @property
+    def outstanding(self) -> Ccr | None:
+        """The request whose answer is still waited for."""
+        return self._outstanding
+
+    @property
     def repeated(self) -> bool:
         """The request outstanding has been sent before: T flag, and the End-to-End id of the first (RFC 6733 3)."""
         return self._repeated

@@ -189,7 +189,7 @@ class Judge:
 
     def awaited(self) -> bool:
         """Whether the session would still take an answer: it gives up after Tx by itself."""
-        return self.session._outstanding is not None
+        return self.session.outstanding is not None
 
     def service(self, mscc: MultipleServicesCreditControl, detail: dict[str, Any]) -> MultipleServicesCreditControl:
         if mscc.requested_service_unit is None:
