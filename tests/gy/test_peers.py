@@ -15,8 +15,8 @@ from ocs.gy.peers import wins_election
 from ocs.gy.server import GyServer
 from ocs.units import SECOND
 from tests.gy import octets
-from tests.gy.octets import base_answer, cer, dpr
-from tests.gy.serving import Raw, avps_of, serving, until, wired
+from tests.gy.octets import base_answer, cer, charging, dpr, mscc, used
+from tests.gy.serving import Charging, Raw, avps_of, serving, until, wired
 
 
 @wired
@@ -98,6 +98,20 @@ async def test_a_connection_on_its_way_out_is_no_hindrance() -> None:
         async with await Raw.connect(served.server.port) as second:
             assert (await second.ask(cer())).message.result_code == 2001
             assert await first.closed(1)
+
+
+@wired
+async def test_credit_sessions_outlive_their_connection() -> None:
+    """RFC 6733 5.4: after DPR and DPA, or a lost connection, the session goes on over the next one."""
+    async with serving(decide=Charging()) as served:
+        async with await Raw.opened(served.server.port) as first:
+            assert (await first.ask(charging(0, 1, mscc(200)))).message.result_code == 2001
+            assert (await first.ask(dpr())).message.result_code == 2001
+        async with await Raw.opened(served.server.port) as second:
+            assert (await second.ask(charging(1, 2, mscc(200, used(1_000))))).message.result_code == 2001
+            second.writer.transport.abort()
+        async with await Raw.opened(served.server.port) as third:
+            assert (await third.ask(charging(2, 3, mscc(200, used(1_000))))).message.result_code == 2001
 
 
 @wired
