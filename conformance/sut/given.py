@@ -101,6 +101,7 @@ subscribers:
   # voice: []                  # charged by the second, with its context
   # messages: []               # charged by the message, with its context
   # ordinary: []               # a SIM without any split
+  # newcomer: []               # * as prepaid, but not there until hook provision brings it
 
 # How to work the SUT. Each hook is a shell command, or an HTTP request; {{imsi}}, {{msisdn}}, {{split}} and
 # {{session_id}} are filled in (shell: quoted). Cases whose hook is missing are N-A "needs hook X".

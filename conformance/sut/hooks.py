@@ -59,6 +59,18 @@ class Hooks:
             time.sleep(spec.settle_seconds)
         return out
 
+    def attempt(self, name: HookName, **values: object) -> bool:
+        """Works the hook; whether its exit status, or HTTP status, says that the SUT took what it was told.
+
+        Raises:
+            HookMissing: there is none.
+        """
+        try:
+            self.call(name, **values)
+        except HookFailed:
+            return False
+        return True
+
     def rows(self, name: HookName, **values: object) -> list[dict[str, str]]:
         """The rows of an export (CSV with a header), with our names for the columns of the map."""
         text = self.call(name, **values)

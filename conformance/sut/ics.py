@@ -71,6 +71,8 @@ class Subscribers(_Model):
     """Charged by the message (CC-Service-Specific-Units, events), in the service context stated."""
     rated: tuple[Subscriber, ...] = ()
     """As prepaid, with Quota-Holding-Time, thresholds and triggers in its grants. One case each."""
+    newcomer: tuple[Subscriber, ...] = ()
+    """As prepaid, but not there yet: hook provision brings it. One case each."""
     ordinary: tuple[Subscriber, ...] = ()
     """A SIM without any split."""
 

@@ -29,6 +29,8 @@ from conformance.sut.ics import (
 )
 
 RICH_OCTETS = 10**15
+_NEWCOMER = 900_000
+"""IMSIs from here on are issued by the orders of hook provision."""
 PREPAID_OCTETS = 10_000_000
 _START_SECONDS_MAX = 30
 
@@ -101,13 +103,14 @@ PROFILES: list[dict[str, object]] = [
 ]
 
 
-class _Issued:
+class Issued:
     """IMSIs, ICCIDs and MSISDNs in order."""
 
     def __init__(self) -> None:
         self.sims: list[dict[str, object]] = []
 
     def sim(self, **fields: object) -> tuple[str, str]:
+        """The next SIM; its IMSI and MSISDN."""
         number = len(self.sims) + 1
         imsi, msisdn = f"00101{number:010d}", f"4917{number:09d}"
         payers = {"payers": {"wifi": "driver"}} if "profile" in fields else {}
@@ -129,7 +132,7 @@ def _iccid(number: int) -> str:
 
 def world() -> tuple[dict[str, object], Subscribers]:
     """The provisioning file of our OCS, and the same subscribers by role."""
-    issued = _Issued()
+    issued = Issued()
 
     def consumer(role: str, balance: int) -> Subscriber:
         imsi, msisdn = issued.sim(profile=role)
@@ -158,6 +161,12 @@ def world() -> tuple[dict[str, object], Subscribers]:
     by_role["postpaid"] = (fleet,)
     by_role["voice"] = (fleet.model_copy(update={"context": "32260@3gpp.org", "balance_octets": None}),)
     by_role["messages"] = (fleet.model_copy(update={"context": "32274@3gpp.org", "balance_octets": None}),)
+    newcomer = Issued()
+    newcomer.sims = [{}] * _NEWCOMER
+    imsi, msisdn = newcomer.sim(profile="prepaid")
+    by_role["newcomer"] = (
+        Subscriber(imsi=imsi, msisdn=msisdn, apn="wifi", rating_groups=(200, 201), balance_octets=PREPAID_OCTETS),
+    )
     imsi, msisdn = issued.sim(plan="fleet")
     by_role["ordinary"] = (Subscriber(imsi=imsi, msisdn=msisdn, apn="internet", rating_groups=(1, 2)),)
     by_role["barred"] = (consumer("rich", RICH_OCTETS),)
@@ -198,6 +207,68 @@ EDR_COLUMNS = {
 }
 
 
+def orders() -> dict[str, dict[str, object]]:
+    """The orders of hook provision (`conformance.cases.provisioning`) as files for `splitsim provision`."""
+    prepaid = next(plan for plan in PLANS if plan["id"] == "prepaid")
+    fleet = PLANS[0]
+    accounts: list[dict[str, object]] = [
+        {"id": "acme", "kind": "company", "name": "ACME Cars"},
+        {"id": "driver", "kind": "customer"},
+    ]
+
+    def file(what: str, splits: list[dict[str, object]], *plans: dict[str, object], **sim: object) -> dict[str, object]:
+        issued = Issued()
+        issued.sims = [{}] * (_NEWCOMER + 1 + len(made))
+        profile = f"{what}-profile"
+        fields = sim or {"profile": profile}
+        if not any(split["id"] == "wifi" for split in splits):
+            fields = {**fields, "payers": {}}
+        issued.sim(**fields)
+        made[what] = {
+            "accounts": accounts,
+            "plans": [*plans],
+            "profiles": [{"id": profile, "splits": splits}],
+            "sims": issued.sims[-1:],
+        }
+        return made[what]
+
+    def consumer(plan: str, *groups: int, **more: object) -> dict[str, object]:
+        return {"id": "wifi", "party": "b2c", "apn": "wifi", "rating_groups": list(groups), "plan": plan, **more}
+
+    made: dict[str, dict[str, object]] = {}
+    for what, groups in (("split_catch_all", ()), ("split_one_group", (7,)), ("split_groups", (7, 8, 9))):
+        file(what, [consumer("prepaid", *groups)], prepaid)
+    headless = file("split_without_apn", [consumer("prepaid", 7)], prepaid)
+    headless["profiles"] = [
+        {"id": "split_without_apn-profile", "splits": [{"id": "wifi", "party": "b2c", "plan": "prepaid"}]}
+    ]
+    file("splits_that_overlap", [consumer("prepaid", 7), consumer("prepaid", 7, id="other")], prepaid)
+    for kind in ("individual", "flex_pool", "fixed_pool"):
+        plan: dict[str, object] = {
+            "id": f"c-{kind}",
+            "kind": f"postpaid_{kind}",
+            "included": 5_000_000,
+            "recurring": 1,
+            "overage": {"price": 0.02, "per": "1 MB", "block": "1 kB"},
+        }
+        file(f"postpaid_{kind}_to_sim", [{**_FLEET, "plan": plan["id"]}], plan)
+    file("postpaid_to_virtual_sim", [consumer("fleet", 7)], fleet)
+    file("prepaid_to_virtual_sim", [consumer("prepaid", 7)], prepaid)
+    file("prepaid_to_sim", [consumer("prepaid", 7)], prepaid, plan="prepaid")
+    file("plan_with_apn", [consumer("c-apn", 7)], {**prepaid, "id": "c-apn", "apn": "wifi"})
+    file("plan_with_rating_group", [consumer("c-rg", 7)], {**prepaid, "id": "c-rg", "rating_groups": [7]})
+    issued = Issued()
+    issued.sims = [{}] * _NEWCOMER
+    issued.sim(profile="prepaid")
+    made["newcomer"] = {
+        "accounts": accounts,
+        "plans": [fleet, prepaid],
+        "profiles": [profile for profile in PROFILES if profile["id"] == "prepaid"],
+        "sims": issued.sims[-1:],
+    }
+    return made
+
+
 def write_provisioning(provisioning: dict[str, object], path: Path) -> None:
     """Writes the file that `splitsim serve --provision` reads."""
     with path.open("w", encoding="utf-8") as file:
@@ -211,6 +282,8 @@ def started_serve() -> Iterator[Ics]:
     with tempfile.TemporaryDirectory(prefix="splitsim-") as name:
         folder = Path(name)
         write_provisioning(provisioning, folder / "provisioning.yaml")
+        for what, order in orders().items():
+            write_provisioning(order, folder / f"{what}.yaml")
         address = f"127.0.0.1:{_free_port()}"
         hooks = Hooks(_hooks(folder, address))
         try:
@@ -262,6 +335,7 @@ def _hooks(folder: Path, address: str) -> dict[HookName, HookSpec]:
         "top_up": HookSpec(command=f"{splitsim} topup {{imsi}} more --split {{split}} --db {db}"),
         "suspend": HookSpec(command=_of_split(f"{splitsim} suspend {{imsi}} --db {db}")),
         "resume": HookSpec(command=_of_split(f"{splitsim} resume {{imsi}} --db {db}")),
+        "provision": HookSpec(command=f"{splitsim} provision {here}/{{what}}.yaml --db {db} --request-id {{id}}"),
         "restart": HookSpec(command=f"nohup {serve} >{here}/log 2>&1 </dev/null & echo $! >{here}/pid"),
         "kill": HookSpec(command=f"kill -9 $(cat {here}/pid)"),
         "stop": HookSpec(command=end),

@@ -1,0 +1,82 @@
+"""FT: what may be provisioned and what must be refused (hook provision).
+
+The hook gets `{what}`, a name from below, and `{id}`, a request id. It carries that order out in the SUT's own language
+and ends with exit status 0 (HTTP 2xx) where the SUT accepts it, with any other where it refuses.
+"""
+
+from __future__ import annotations
+
+from conformance.bench import Bench
+from conformance.cases import case
+
+ORDERS = {
+    "split_catch_all": "a profile with a split that has an APN and no rating group",
+    "split_one_group": "a profile with a split that has an APN and one rating group",
+    "split_groups": "a profile with a split that has an APN and several rating groups",
+    "split_without_apn": "a profile with a split that has no APN",
+    "splits_that_overlap": "a profile with two splits of one APN and one rating group",
+    "postpaid_individual_to_sim": "a Postpaid Individual plan on a physical SIM",
+    "postpaid_flex_pool_to_sim": "a Postpaid Flex Pool plan on a physical SIM",
+    "postpaid_fixed_pool_to_sim": "a Postpaid Fixed Pool plan on a physical SIM",
+    "postpaid_to_virtual_sim": "a postpaid plan on a consumer's split",
+    "prepaid_to_virtual_sim": "a Prepaid Individual plan on a consumer's split",
+    "prepaid_to_sim": "a Prepaid Individual plan on a physical SIM",
+    "plan_with_apn": "a price plan that names an APN",
+    "plan_with_rating_group": "a price plan that names a rating group",
+    "newcomer": "the subscriber of role newcomer",
+}
+"""What the hook may be asked for."""
+
+
+def _expect(bench: Bench, *orders: str, accepted: bool) -> None:
+    for what in orders:
+        done = bench.run.hooks.attempt("provision", what=what, id=f"conformance-{bench.run.token}-{what}")
+        word = "accepted" if accepted else "refused"
+        bench.check(done == accepted, f"{ORDERS[what]}: {word}", "refused" if accepted else "accepted")
+
+
+@case("FT-1015.006-2", seconds=3.0)
+def splits(bench: Bench) -> None:
+    """Splits with no rating group, with one, with several."""
+    _expect(bench, "split_catch_all", "split_one_group", "split_groups", accepted=True)
+
+
+@case("FT-1015.006-3", seconds=2.0)
+def ambiguous_splits(bench: Bench) -> None:
+    """A split without an APN; two splits with the same APN and rating group."""
+    _expect(bench, "split_without_apn", "splits_that_overlap", accepted=False)
+
+
+@case("FT-1015.006-12", seconds=4.0)
+def postpaid_plans(bench: Bench) -> None:
+    """Postpaid plans on a physical SIM, and one on a virtual SIM."""
+    _expect(
+        bench,
+        "postpaid_individual_to_sim",
+        "postpaid_flex_pool_to_sim",
+        "postpaid_fixed_pool_to_sim",
+        accepted=True,
+    )
+    _expect(bench, "postpaid_to_virtual_sim", accepted=False)
+
+
+@case("FT-1015.006-13", seconds=2.0)
+def prepaid_plans(bench: Bench) -> None:
+    """A prepaid plan on a virtual SIM, and on the physical one."""
+    _expect(bench, "prepaid_to_virtual_sim", accepted=True)
+    _expect(bench, "prepaid_to_sim", accepted=False)
+
+
+@case("FT-1015.006-14", seconds=2.0)
+def plans_that_restate(bench: Bench) -> None:
+    """Price plans that name an APN, or a rating group, of their own."""
+    _expect(bench, "plan_with_apn", "plan_with_rating_group", accepted=False)
+
+
+@case("FT-1015.006-44", seconds=3.0)
+def provisioned_twice(bench: Bench) -> None:
+    """The same order with the same request id, twice."""
+    subscriber = bench.take("newcomer")
+    for _ in range(2):
+        bench.run.hooks.attempt("provision", what="newcomer", id=f"conformance-{bench.run.token}-newcomer")
+    bench.balance_is(subscriber, subscriber.balance_octets or 0)
