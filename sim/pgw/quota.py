@@ -244,7 +244,8 @@ class RatingGroup(Meter):
         self.in_flight = False
         self._limit = self._mark = self.used
         code = ResultCode.SUCCESS if mscc is None or mscc.result_code is None else mscc.result_code
-        validity = None if mscc is None or mscc.validity_time is None else now + mscc.validity_time * SECOND
+        # A Validity-Time of nothing would have it ask for ever, without time going on.
+        validity = None if mscc is None or mscc.validity_time is None else now + (mscc.validity_time or 1) * SECOND
         granted = None if mscc is None else mscc.granted_service_unit
         if code // 1000 != 2:
             self._answer_error(code, validity, now, settings)
@@ -309,8 +310,8 @@ class RatingGroup(Meter):
             self.refusal = self.final = None
             self.release()
             return
-        # RFC 8506 4.1.3: after RATING_FAILED no similar request again.
-        retry_at = None if code == ResultCode.RATING_FAILED else now + settings.retry_seconds * SECOND
+        # A permanent failure is not asked for again (RFC 6733 7.1.5; RFC 8506 4.1.3 of RATING_FAILED).
+        retry_at = now + settings.retry_seconds * SECOND if code // 1000 == 4 else None
         self._refuse(code, validity, retry_at)
 
     def _refuse(self, code: int, validity: int | None, retry_at: int | None) -> None:

@@ -115,10 +115,13 @@ class CtfSession:
     def demand(self, rating_group: int, now: int) -> None:
         """Traffic waits for units of `rating_group`. Calling it again changes nothing.
 
-        Where a refusal stands, the OCS is asked again only after `Settings.retry_seconds`, and never after 5031.
+        Where a refusal stands, the OCS is asked again only after `Settings.retry_seconds`, and never after a permanent
+        failure (5xxx).
         """
         if self._termination is None and self._state is not State.ENDED:
-            self._group(rating_group).demand(now)
+            group = self._group(rating_group)
+            if self._state is not State.UNCONTROLLED:
+                group.demand(now)
 
     def passable(self, rating_group: int) -> int:
         """Octets that may pass now; then the session has something to do (it may be a threshold). 0: none."""
