@@ -24,6 +24,12 @@ class Books:
     transfers: tuple[Transfer, ...]
     """The ledger from the first purchase on, at least to the end of the cycle."""
 
+    late: tuple[Edr, ...] = ()
+    """EDRs of cycles that were closed when they came: they go on the bill of the cycle to close, as adjustments.
+
+    `edrs` then holds what was billed in those cycles as well, and none of these.
+    """
+
     @classmethod
     def of(
         cls,

@@ -6,19 +6,22 @@ It is a pure function of the books. Running it again gives equal documents with 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ocs.billing.books import Books
 from ocs.billing.documents import Document, compose
 from ocs.billing.invoice import invoice_lines, sim_use
 from ocs.billing.ledger import BucketMovements, bucket_movements
-from ocs.billing.rated import OnlineCharges, RatedRecord, Settlement, online_charges, settlements
+from ocs.billing.online import OnlineCharges, online_charges
+from ocs.billing.rated import RatedRecord, adjusted_records, rated_records
+from ocs.billing.settle import Adjustment, Settlement, adjustments, settlements
 from ocs.billing.statement import bucket_use, statement_lines
 from ocs.billing.tenure import Tenure, tenures
+from ocs.billing.usage import usage_of
 from ocs.catalogue.plans import Postpaid
 from ocs.inventory.register import Register
-from ocs.rating.cycle import Cycle
+from ocs.rating.cycle import Cycle, cycle_named
 from ocs.records.edr import Edr
 
 
@@ -31,11 +34,13 @@ class CycleClose:
     tenures: dict[str, Tenure]
     """Every subscription of the cycle, by id."""
     edrs: tuple[Edr, ...]
-    """Those of the cycle."""
+    """Those that are on its documents: of the cycle, and late ones of earlier cycles."""
     documents: tuple[Document, ...]
     """Invoices in the order of accounts, then statements in the order of accounts."""
     settlements: tuple[Settlement, ...]
     """One for each postpaid bundle: of a SIM alone, or of a pool."""
+    adjustments: tuple[Adjustment, ...]
+    """Late use, by earlier cycle and bundle."""
     charges: tuple[OnlineCharges, ...]
     """Messages and calls, priced when they happened."""
     buckets: tuple[BucketMovements, ...]
@@ -43,47 +48,74 @@ class CycleClose:
 
     @property
     def rated(self) -> list[RatedRecord]:
-        """One rated record for each postpaid EDR of octets in the cycle."""
-        return [record for settlement in self.settlements for record in settlement.records]
+        """One rated record for each postpaid EDR of octets on the documents."""
+        return list(self._rated())
+
+    def _rated(self) -> Iterator[RatedRecord]:
+        current, late = defaultdict(list), []
+        for edr in self.edrs:
+            if edr.cycle_id == self.cycle.id:
+                current[edr.subscription_id or ""].append(edr)
+            else:
+                late.append(edr)
+        for settlement in self.settlements:
+            yield from rated_records(settlement, current, self.cycle)
+        for adjustment in self.adjustments:
+            yield from adjusted_records(adjustment, late, self.cycle)
 
 
 def close_cycle(cycle: Cycle, books: Books) -> CycleClose:
     """Close a billing cycle."""
     register = books.register
-    current = tuple(edr for edr in books.edrs if edr.cycle_id == cycle.id)
-    by_subscription: dict[str, list[Edr]] = defaultdict(list)
-    for edr in current:
-        if edr.subscription_id is not None:
-            by_subscription[edr.subscription_id].append(edr)
-    held = tenures(cycle, books.history, register)
-    settled = tuple(settlements(held.values(), by_subscription, cycle))
-    charges = tuple(
+    current = tuple([edr for edr in books.edrs if edr.cycle_id == cycle.id])
+    usage, held = usage_of(current), tenures(cycle, books.history, register)
+    settled = tuple(settlements(held.values(), usage, cycle))
+    charges = [
         charge
         for subscription_id, tenure in held.items()
-        if isinstance(plan := tenure.plan, Postpaid)
-        for charge in online_charges(tenure, plan, by_subscription.get(subscription_id, ()))
-    )
+        if subscription_id in usage
+        for charge in online_charges(tenure, usage[subscription_id])
+    ]
+    adjusted: list[Adjustment] = []
+    for cycle_id in sorted({edr.cycle_id for edr in books.late}):
+        earlier = cycle_named(cycle_id, cycle.zone, cycle.day)
+        then = tenures(earlier, books.history, register)
+        billed = usage_of(edr for edr in books.edrs if edr.cycle_id == cycle_id)
+        late = usage_of(edr for edr in books.late if edr.cycle_id == cycle_id)
+        adjusted += adjustments(then.values(), billed, late, earlier)
+        for subscription_id, used in late.items():
+            charges += online_charges(then[subscription_id], used, earlier)
+    # What a late EDR took from a bucket it takes in this cycle: the one before has told what it left.
     cycle_of_edr = {edr.edr_id: edr.cycle_id for edr in books.edrs if edr.party == "b2c"}
-    movements = tuple(bucket_movements(cycle, books.transfers, cycle_of_edr))
-    overrun = {
-        subscription_id: sum(edr.octets_overrun for edr in by_subscription.get(subscription_id, ()))
-        for subscription_id, tenure in held.items()
-        if not isinstance(tenure.plan, Postpaid)
-    }
-    invoices = _invoices(cycle, register, settled, charges)
-    statements = _statements(cycle, register, held, movements, overrun)
-    return CycleClose(cycle, register, held, current, (*invoices, *statements), settled, charges, movements)
+    cycle_of_edr.update((edr.edr_id, cycle.id) for edr in books.late)
+    buckets = tuple(
+        bucket
+        for bucket in bucket_movements(cycle, books.transfers, cycle_of_edr)
+        if not isinstance(held[bucket.credit.subscription_id].plan, Postpaid)  # a per-SIM limit is nobody's property
+    )
+    edrs = (*current, *books.late)
+    invoices = _invoices(cycle, register, settled, charges, adjusted)
+    statements = _statements(cycle, register, held, buckets, edrs)
+    documents = (*invoices, *statements)
+    return CycleClose(
+        cycle, register, held, edrs, documents, settled, tuple(adjusted), tuple(charges), buckets
+    )  # fmt: skip
 
 
 def _invoices(
-    cycle: Cycle, register: Register, settled: Iterable[Settlement], charges: Iterable[OnlineCharges]
+    cycle: Cycle,
+    register: Register,
+    settled: Iterable[Settlement],
+    charges: Iterable[OnlineCharges],
+    adjusted: Iterable[Adjustment],
 ) -> list[Document]:
-    by_payer: dict[str, list[Settlement]] = defaultdict(list)
+    by_payer: dict[str, _Owed] = defaultdict(lambda: _Owed([], [], []))
     for settlement in settled:
-        by_payer[settlement.account_id].append(settlement)
-    charged: dict[str, list[OnlineCharges]] = defaultdict(list)
+        by_payer[settlement.account_id].settlements.append(settlement)
     for charge in charges:
-        charged[charge.tenure.account_id].append(charge)
+        by_payer[charge.tenure.account_id].charges.append(charge)
+    for adjustment in adjusted:
+        by_payer[adjustment.account_id].adjustments.append(adjustment)
     operator = register.operator
     return [
         compose(
@@ -92,20 +124,25 @@ def _invoices(
             cycle,
             operator,
             register.accounts[account_id],
-            list(invoice_lines(by_payer[account_id], charged[account_id], cycle, operator.currency)),
+            list(invoice_lines(owed.settlements, owed.charges, owed.adjustments, cycle, operator.currency)),
             tax_included=False,
-            sim_use=list(sim_use(by_payer[account_id], operator.currency)),
+            sim_use=list(sim_use(owed.settlements, owed.adjustments, operator.currency)),
         )
-        for number, account_id in enumerate(sorted(by_payer.keys() | charged.keys()), 1)
+        for number, (account_id, owed) in enumerate(sorted(by_payer.items()), 1)
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """What one payer owes for."""
+
+    settlements: list[Settlement]
+    charges: list[OnlineCharges]
+    adjustments: list[Adjustment]
+
+
 def _statements(
-    cycle: Cycle,
-    register: Register,
-    held: Mapping[str, Tenure],
-    movements: Iterable[BucketMovements],
-    overrun: Mapping[str, int],
+    cycle: Cycle, register: Register, held: dict[str, Tenure], movements: Iterable[BucketMovements], edrs: Iterable[Edr]
 ) -> list[Document]:
     """Statements of the payers who bought, owned, used or overran anything in the cycle."""
     buckets: dict[str, list[tuple[Tenure, BucketMovements]]] = defaultdict(list)
@@ -113,9 +150,9 @@ def _statements(
     for bucket in movements:
         tenure = held[bucket.credit.subscription_id]
         buckets[tenure.account_id].append((tenure, bucket))
-    for subscription_id, octets in overrun.items():
-        if octets:
-            beyond[held[subscription_id].account_id] += octets
+    for edr in edrs:
+        if edr.octets_overrun:
+            beyond[edr.account_id] += edr.octets_overrun
     operator = register.operator
     return [
         compose(

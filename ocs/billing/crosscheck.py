@@ -62,6 +62,7 @@ def documents_differ(close: CycleClose, rated: Mapping[str, RatedRecord]) -> Ite
         payers[bucket.credit.account_id].buckets.append(bucket)
     with_bundle = [member.tenure for settlement in close.settlements for member in settlement.members]
     with_events = [charge.tenure for charge in close.charges]
+    with_bundle += [tenure for adjustment in close.adjustments for tenure in adjustment.tenures]
     for tenure in with_bundle + with_events:
         payers[tenure.account_id].sims.add(tenure.last.imsi)
     for document in close.documents:
@@ -80,7 +81,7 @@ def _invoices_differ(where: str, payer: _Payer, rated: Mapping[str, RatedRecord]
     memo = [use for document in payer.invoices for use in document.sim_use]
     octets = sum(edr.octets_total for edr in payer.postpaid)
     micros = sum(rated[edr.edr_id].amount_micros for edr in payer.postpaid if edr.edr_id in rated)
-    overage = sum((line.exact_amount.value for line in lines if line.type == "overage"), Decimal(0))
+    overage = sum((line.exact_amount.value for line in lines if line.type in ("overage", "adjustment")), Decimal(0))
     share = sum((use.overage.value for use in memo), Decimal(0))
     yield from _compare(where, "octets of the lines", octets, sum(line.octets for line in lines), payer.postpaid)
     yield from _compare(where, "octets in the memo per SIM", octets, sum(use.octets for use in memo), payer.postpaid)

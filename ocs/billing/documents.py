@@ -134,6 +134,8 @@ class SimUse(_Part, frozen=True, kw_only=True):
     octets_in_bundle: int
     octets_overage: int
     overage: Money
+    late_of: str = ""
+    """The earlier cycle that the use belongs to, where it came when that was closed."""
 
 
 class BucketUse(_Part, frozen=True, kw_only=True):

@@ -225,9 +225,13 @@ def _rows(
         of = row(Charged(tenure.account_id, tenure.split.id, settlement.plan.id))
         of.rounding_octets += settlement.rounding_octets
         of.rounding_micros -= settlement.micros
+    for adjustment in close.adjustments:
+        of = row(Charged(adjustment.account_id, adjustment.tenure.split.id, adjustment.plan.id))
+        of.rounding_octets += adjustment.rounding_octets
+        of.rounding_micros -= adjustment.micros
     for document in close.documents:
         for line in document.applied_customer_billing_rate:
-            if line.type == "overage":
+            if line.type in ("overage", "adjustment"):
                 of = row(Charged(document.customer.id, line.split.id, line.product.id))
                 of.rounding_micros += int(line.amount * MICROS)
     payers = _payers(close)

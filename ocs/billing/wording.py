@@ -8,6 +8,7 @@ from fractions import Fraction
 from ocs.billing.money import quantity
 from ocs.catalogue.plans import Postpaid, Rate
 from ocs.files import DURATION_UNITS, VOLUME_UNITS
+from ocs.rating.cycle import Cycle
 
 _UNIT_OF_VOLUME = {octets: name for name, octets in VOLUME_UNITS.items()}
 _LARGE_FIRST = sorted(_UNIT_OF_VOLUME, reverse=True)
@@ -69,6 +70,13 @@ def duration_in_words(seconds: int) -> str:
     unit = next(unit for unit in sorted(_UNIT_OF_TIME, reverse=True) if seconds % unit == 0)
     count = seconds // unit
     return f"{count:,} {_UNIT_OF_TIME[unit]}{'' if count == 1 else 's'}"
+
+
+def cycle_in_words(cycle: Cycle) -> str:
+    """`April 2026`, or the days where it does not begin with a month."""
+    if cycle.first_day.day == 1:
+        return f"{cycle.first_day:%B %Y}"
+    return f"the cycle from {day_in_words(cycle.first_day)}"
 
 
 def day_in_words(day: date) -> str:

@@ -28,6 +28,8 @@ class Cycle:
     next_day: date
     """Local date of `end`: the first day of the next cycle."""
     zone: str
+    day: int
+    """The day of the month on which it starts."""
 
     @property
     def days(self) -> int:
@@ -78,7 +80,9 @@ def cycles_between(start: int, end: int, zone: str, day: int) -> Iterator[Cycle]
 def _cycle(year: int, month: int, zone: str, day: int) -> Cycle:
     first = date(year, month, day)
     following = date(year + month // 12, month % 12 + 1, day)
-    return Cycle(f"{year:04}-{month:02}", _midnight(first, zone), _midnight(following, zone), first, following, zone)
+    return Cycle(
+        f"{year:04}-{month:02}", _midnight(first, zone), _midnight(following, zone), first, following, zone, day
+    )
 
 
 def _midnight(day: date, zone: str) -> int:

@@ -12,7 +12,7 @@ from ocs.inventory.identifiers import complete_iccid
 from ocs.inventory.lifecycle import SimState, Status
 from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.inventory.register import Register
-from ocs.inventory.subscribers import Inventory, Why
+from ocs.inventory.subscribers import Inventory, Terms, Why
 from ocs.rating.cycle import cycle_named, cycle_of
 from ocs.records.edr import BucketPart, Edr, Transfer
 from ocs.units import MICROS, instant
@@ -43,7 +43,7 @@ CAR = {
         {"id": "wifi", "party": "b2c", "apn": "wifi", "rating_groups": [200], "plan": "wifi"},
     ],
 }
-RATING_GROUPS = {"fleet": 100, "insurer": 300, "wifi": 200}
+RATING_GROUPS = {"fleet": 100, "insurer": 300, "wifi": 200, "sim": 1}
 SUBSET = {"car": ("fleet", "insurer", "wifi"), "simple": ("fleet", "wifi")}
 
 
@@ -56,6 +56,9 @@ class Books:
         plans: dict[str, dict[str, Any]] | None = None,
         operator: dict[str, Any] | None = None,
         profile: str = "simple",
+        accounts: list[dict[str, Any]] | None = None,
+        splits: dict[str, dict[str, Any]] | None = None,
+        payers: dict[int, str] | None = None,
     ) -> None:
         self.plans = {"fleet": FLEET, "wifi": WIFI}
         for name, changes in (plans or {}).items():
@@ -63,17 +66,27 @@ class Books:
             self.plans[name] = {field: value for field, value in merged.items() if value is not None}
         self.operator = operator or {}
         self.profile = profile
+        self.accounts = accounts or []
+        self.splits = splits or {}
         self.joined: dict[str, int] = {}
         self.edrs: list[Edr] = []
         self.transfers: list[Transfer] = []
         self.left: dict[str, int] = {}
+        self.late: set[str] = set()
+        """EDRs that came when their cycle was closed."""
+        self.drivers: dict[int, list[str]] = {}
+        """Who drives each SIM's car, one after the other."""
+        self.payers = payers or {}
+        self.states: dict[int, dict[str, Any]] = {}
+        """What differs of a SIM when it is provisioned."""
         self.moves: list[tuple[int, int, str | None, str]] = []
         """Instant, SIM, split (None: the SIM itself), status."""
 
     @property
     def provisioning(self) -> Provisioning:
         """Everything sold and everybody who has it."""
-        splits = [split for split in CAR["splits"] if split["id"] in SUBSET[self.profile]]
+        splits = [split | self.splits.get(split["id"], {}) for split in CAR["splits"]]
+        splits = [split for split in splits if split["id"] in SUBSET[self.profile]]
         return Provisioning.model_validate(
             {
                 "operator": self.operator,
@@ -81,6 +94,7 @@ class Books:
                     {"id": "acme", "kind": "company", "name": "ACME Cars"},
                     {"id": "safe", "kind": "company", "name": "Safe Insurance", "address": ["2 Low Road", "Leeds"]},
                     *({"id": f"d{int(imsi[-5:])}", "kind": "customer"} for imsi in self.joined),
+                    *self.accounts,
                 ],
                 "plans": list(self.plans.values()),
                 "profiles": [{"id": "car", "splits": splits}],
@@ -98,8 +112,16 @@ class Books:
     def join(self, number: int, moment: str | int) -> None:
         """Provision SIM `number`; its driver gets the free quota, if the plan has one."""
         self.joined[imsi_of(number)] = self.at(moment)
+        self.drivers[number] = [self.payers.get(number, f"d{number}")]
         free = self.plans["wifi"].get("free_quota")
         if free is not None:
+            self._credit(number, "trial", moment, "free_quota")
+
+    def sell(self, number: int, driver: str, moment: str | int) -> None:
+        """SIM `number` gets another driver, who gets another virtual SIM."""
+        self.move(number, "wifi", f"payer {driver}", moment)
+        self.drivers[number].append(driver)
+        if self.plans["wifi"].get("free_quota") is not None:
             self._credit(number, "trial", moment, "free_quota")
 
     def move(self, number: int, split: str | None, status: str, moment: str | int) -> None:
@@ -120,13 +142,27 @@ class Books:
             if status == "join":
                 sims = tuple(sim for sim in provisioning.sims if sim.imsi == imsi)
                 inventory.add(provisioning.model_copy(update={"sims": sims}), at)
+            elif status.startswith("payer "):
+                sim = inventory.by_imsi[imsi].as_provisioned()
+                sold = sim.model_copy(update={"payers": {**sim.payers, split: status.removeprefix("payer ")}})
+                inventory.rearrange(inventory.by_imsi[imsi], sold, at)
+            elif status.startswith("plan "):
+                subscription = inventory.by_imsi[imsi].subscriptions[str(split)]
+                plan = inventory.plans[status.removeprefix("plan ")]
+                inventory.set_terms(subscription, Terms(subscription.profile, subscription.split, plan), at)
+            elif status == "profile none":
+                sim = inventory.by_imsi[imsi].as_provisioned()
+                bare = sim.model_copy(update={"profile": None, "payers": {}, "plans": {}})
+                inventory.rearrange(inventory.by_imsi[imsi], bare, at)
             elif split is None:
                 subscriber = inventory.by_imsi[imsi]
                 inventory.move_sim(subscriber, subscriber.returns_to if status == "resumed" else SimState(status), at)
             else:
                 inventory.set_status(inventory.by_imsi[imsi].subscriptions[split], Status(status), at)
         register = Register.of([provisioning])
-        return Records(register, tuple(inventory.noted), tuple(self.edrs), tuple(self.transfers))
+        late = tuple(edr for edr in self.edrs if edr.edr_id in self.late)
+        edrs = tuple(edr for edr in self.edrs if edr.edr_id not in self.late)
+        return Records(register, tuple(inventory.noted), edrs, tuple(self.transfers), late)
 
     def buy(self, number: int, bundle: str, moment: str | int) -> None:
         """The driver of SIM `number` buys."""
@@ -142,10 +178,13 @@ class Books:
         session: int = 1,
         received: str | int | None = None,
         zone: str = "home",
+        nth: int | None = None,
+        late: bool = False,
     ) -> Edr:
         """SIM `number` reports octets; the driver's come out of the buckets in order, the rest is overrun."""
         imsi, at = imsi_of(number), self.at(moment)
-        subscription = f"{imsi}/{split}/1"
+        nth = (nth or len(self.drivers[number])) if split == "wifi" else 1
+        subscription = f"{imsi}/{split}/{nth}"
         session_id = f"pgw;{imsi};{split};{session}"
         edr_id = f"{session_id}/{len(self.edrs)}/{RATING_GROUPS[split]}/1"
         paid = []
@@ -159,17 +198,19 @@ class Books:
                 received_at = at if received is None else self.at(received)
                 self._move("posted", number, bucket, part, received_at, edr_id, f"{edr_id}/{bucket}/posted")
         prepaid = split == "wifi"
-        payer = {"fleet": "acme", "insurer": "safe", "wifi": f"d{number}"}[split]
+        payer = {"fleet": "acme", "insurer": "safe", "wifi": self.drivers[number][nth - 1], "sim": "acme"}[split]
+        if late:
+            self.late.add(edr_id)
         return self._report(
             edr_id=edr_id,
             session_id=session_id,
             number=number,
             at=at,
             account_id=payer,
-            profile_id="car",
+            profile_id="car" if split != "sim" else None,
             split_id=split,
             party="b2c" if prepaid else "b2b",
-            apn={"fleet": "fleet.acme", "insurer": "box.safe", "wifi": "wifi"}[split],
+            apn={"fleet": "fleet.acme", "insurer": "box.safe", "wifi": "wifi", "sim": "any"}[split],
             rating_group=RATING_GROUPS[split],
             units_used=octets,
             octets_total=octets,
@@ -182,9 +223,13 @@ class Books:
             amount_micros=0 if prepaid else None,
         )
 
-    def event(self, number: int, unit_type: str, amount: int, micros: int, moment: str | int) -> Edr:
+    def event(
+        self, number: int, unit_type: str, amount: int, micros: int, moment: str | int, *, late: bool = False
+    ) -> Edr:
         """SIM `number` itself sends messages (`units`) or talks (`seconds`), priced at once."""
         edr_id = f"smsc;{imsi_of(number)}/{len(self.edrs)}//1"
+        if late:
+            self.late.add(edr_id)
         return self._report(
             edr_id=edr_id,
             session_id=edr_id,
@@ -207,7 +252,7 @@ class Books:
             session_id="care",
             number=number,
             at=self.at(moment),
-            account_id=f"d{number}",
+            account_id=self.drivers[number][-1],
             profile_id="car",
             split_id="wifi",
             party="b2c",
@@ -217,7 +262,7 @@ class Books:
             octets_total=-octets,
             octets_debited=-octets,
             plan_id="wifi",
-            subscription_id=f"{imsi_of(number)}/wifi/1",
+            subscription_id=f"{imsi_of(number)}/wifi/{len(self.drivers[number])}",
             amount_micros=0,
         )
         self._open(number, "refund", octets, moment, edr.edr_id, 0)
@@ -267,7 +312,7 @@ class Books:
 
     def expire(self, number: int, bundle: str, moment: str | int) -> None:
         """The validity of the driver's `bundle` is over."""
-        for bucket in [b for b in self.left if b.startswith(f"{imsi_of(number)}/wifi/1/{bundle}/")]:
+        for bucket in [b for b in self.left if f"/{bundle}/" in b and b.startswith(f"{imsi_of(number)}/wifi/")]:
             self._move("expired", number, bucket, self.left[bucket], self.at(moment), "end", f"{bucket}/expired")
             self.left[bucket] = 0
 
@@ -284,8 +329,9 @@ class Books:
 
     def _sim(self, imsi: str) -> Sim:
         number = int(imsi[-5:])
-        payers = {"wifi": f"d{number}"}
-        return Sim(imsi=imsi, iccid=iccid_of(number), account="acme", profile="car", payers=payers)
+        payers = {"wifi": self.drivers[number][0]}
+        fields = {"profile": "car", "payers": payers} | self.states.get(number, {})
+        return Sim.model_validate({"imsi": imsi, "iccid": iccid_of(number), "account": "acme", **fields})
 
     def _credit(self, number: int, bundle_id: str, moment: str | int, cause: str) -> None:
         plan = self.provisioning.plans[1]
@@ -293,18 +339,18 @@ class Books:
         self._open(number, bundle_id, bundle.volume, moment, cause, int(bundle.price * MICROS))
 
     def _open(self, number: int, bundle_id: str, octets: int, moment: str | int, cause: str, price: int) -> None:
-        owned = sum(bucket.startswith(f"{imsi_of(number)}/") for bucket in self.left)
-        bucket = f"{imsi_of(number)}/wifi/1/{bundle_id}/{owned + 1}"
+        subscription = f"{imsi_of(number)}/wifi/{len(self.drivers[number])}"
+        owned = sum(bucket.startswith(f"{subscription}/") for bucket in self.left)
+        bucket = f"{subscription}/{bundle_id}/{owned + 1}"
         self.left[bucket] = octets
         self._move("credit", number, bucket, octets, self.at(moment), cause, f"{bucket}/credit", price)
 
     def _move(
         self, kind: str, number: int, bucket: str, amount: int, at: int, cause: str, transfer_id: str, price: int = 0
     ) -> None:
-        subscription = f"{imsi_of(number)}/wifi/1"
-        self.transfers.append(
-            Transfer(transfer_id, kind, bucket, subscription, f"d{number}", amount, at, cause, None, price)
-        )
+        subscription = "/".join(bucket.split("/")[:3])
+        driver = self.drivers[number][int(subscription[-1]) - 1]
+        self.transfers.append(Transfer(transfer_id, kind, bucket, subscription, driver, amount, at, cause, None, price))
 
 
 def imsi_of(number: int) -> str:

@@ -21,30 +21,47 @@ EXAMPLES = [
 
 def played(example: dict[str, Any]) -> Books:
     books = Books(
-        plans=example.get("plans"), operator=example.get("operator"), profile=example.get("profile", "simple")
+        plans=example.get("plans"),
+        operator=example.get("operator"),
+        profile=example.get("profile", "simple"),
+        accounts=example.get("accounts"),
+        splits=example.get("splits"),
+        payers=example.get("payers"),
     )
+    books.states = example.get("sims", {})
     for number, moment in example["joined"].items():
         books.join(number, str(moment))
     for record in example["records"]:
         moment, number, what, much, *details = (cell.strip() for cell in record.split("|"))
-        options = dict(detail.split(" ", 1) for detail in details)
+        options = dict(detail.split(" ", 1) for detail in details if " " in detail)
         if what == "buy":
             books.buy(int(number), much, moment)
         elif what == "expire":
             books.expire(int(number), much, moment)
         elif what in ("units", "seconds"):
-            books.event(int(number), what, int(much), int(options["micros"]), moment)
+            books.event(int(number), what, int(much), int(options["micros"]), moment, late="late" in details)
         elif what == "sim":
             books.move(int(number), None, much, moment)
         elif what == "split":
             split, status = much.split()
             books.move(int(number), split, status, moment)
+        elif what == "sold to":
+            books.sell(int(number), much, moment)
+        elif what == "plan":
+            split, plan = much.split()
+            books.move(int(number), split, f"plan {plan}", moment)
+        elif what == "profile":
+            books.move(int(number), None, f"profile {much}", moment)
         elif what == "refund":
             books.refund(int(number), int(much), moment)
         else:
             session, received = int(options.get("session", 1)), options.get("received")
             zone = options.get("zone", "home")
-            books.use(int(number), what, int(much), moment, session=session, received=received, zone=zone)
+            nth = int(options["subscription"]) if "subscription" in options else None
+            books.use(
+                int(number), what.removesuffix(" use"), int(much), moment,
+                session=session, received=received, zone=zone, nth=nth, late="late" in details,
+            )  # fmt: skip
     return books
 
 
