@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import ssl
 import uuid
 from collections.abc import Sequence
 from enum import Enum
@@ -27,6 +28,7 @@ from ocs.explain import Explained, explain
 from ocs.files import FileError
 from ocs.gy.node import Identity
 from ocs.gy.pcap import write_pcap
+from ocs.gy.tls import server_context
 from ocs.inventory.provisioning import Provisioning, load_provisioning
 from ocs.serving import ServeError, Settings, serve
 from ocs.store.journal import StoreError
@@ -91,6 +93,16 @@ def serve_command(
     control_path: ControlPath = None,
     origin_host: Annotated[str, typer.Option(help="Our DiameterIdentity.")] = "ocs.example",
     origin_realm: Annotated[str, typer.Option(help="Our realm.")] = "example",
+    known_peers: Annotated[
+        bool, typer.Option("--known-peers", help="Only the provisioned peers may connect; others get 3010.")
+    ] = False,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Our certificate chain (PEM): Gy over TLS.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key (PEM).")] = None,
+    tls_clients: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Authorities (PEM) by which peers have to be certified.")
+    ] = None,
     log_level: Annotated[LogLevel, typer.Option(help="How much is told on standard error.")] = LogLevel.WARNING,
 ) -> None:
     """A running OCS."""
@@ -108,12 +120,17 @@ def serve_command(
         store = store_path(db) if db is not None else None
     except ValueError as error:
         mistakes.append(f"--db: {error}")
+    try:
+        tls = _tls(tls_cert, tls_key, tls_clients)
+    except ValueError as error:
+        mistakes.append(str(error))
     if mistakes:
         raise _bad(*mistakes)
     logging.basicConfig(
         level=log_level.value.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
-    settings = Settings(provisioning, gy_address, store, control_path, Identity(host=origin_host, realm=origin_realm))
+    identity = Identity(host=origin_host, realm=origin_realm)
+    settings = Settings(provisioning, gy_address, store, control_path, identity, known_peers, tls)
 
     def started(where: Address, path: Path, engine: Engine) -> None:
         _tell(where, path, engine, db, demo=provision is None)
@@ -124,6 +141,18 @@ def serve_command(
         raise _bad(*error.reasons) from None
     except StoreError as error:
         raise _bad(f"--db {error}") from None
+
+
+def _tls(certificate: Path | None, key: Path | None, clients: Path | None) -> ssl.SSLContext | None:
+    """ValueError says which options or files do not go together."""
+    if certificate is None or key is None:
+        if certificate or key or clients:
+            raise ValueError("--tls-cert and --tls-key go together, and --tls-clients needs both")
+        return None
+    try:
+        return server_context(certificate, key, clients)
+    except OSError as error:
+        raise ValueError(f"--tls-cert, --tls-key, --tls-clients: {error}") from None
 
 
 def _tell(where: Address, path: Path, engine: Engine, db: str | None, *, demo: bool) -> None:

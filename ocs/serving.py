@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import signal
+import ssl
 import tempfile
 import time
 from collections.abc import Callable
@@ -48,6 +49,10 @@ class Settings:
     control: Path | None
     """None: beside the store, or `splitsim-PORT.control` in the folder for temporary files."""
     identity: Identity
+    known_peers: bool = False
+    """Only the peers of the provisioning may connect; others get 3010."""
+    tls: ssl.SSLContext | None = None
+    """Every connection begins with a TLS handshake (see `ocs.gy.tls`)."""
 
 
 def now() -> int:
@@ -69,12 +74,16 @@ async def serve(settings: Settings, started: Callable[[Address, Path, Engine], N
         peer = service.engine.state.inventory.peers.get(host)
         return frozenset(peer.tolerate_vendors) if peer is not None else frozenset()
 
-    server = GyServer(settings.identity, tolerance=tolerance, observe=_observe)
+    def allows(host: str) -> bool:
+        known = service.engine.state.inventory.peers
+        return not settings.known_peers or host.lower() in {name.lower() for name in known}
+
+    server = GyServer(settings.identity, tolerance=tolerance, allows=allows, observe=_observe)
     service = Service(engine, journal, server, now, on_outcome=_on_outcome, on_trouble=log.error)
     service.recover()
     try:
         await _provision(service, journal, settings.provisioning)
-        await server.start(*settings.gy)
+        await server.start(*settings.gy, settings.tls)
     except OSError as error:
         journal.close()
         raise ServeError(f"--gy {settings.gy}: {error.strerror or error}") from None

@@ -3,40 +3,25 @@
 from __future__ import annotations
 
 import shutil
-import struct
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from ocs.gy.codec import decode
+from ocs.gy.pcap import write_pcap
 from tests.gy import emitted, octets
 
 pytestmark = pytest.mark.skipif(
     shutil.which("tshark") is None, reason="tshark is not installed (Debian package tshark)"
 )
 
-PORT = 3868
 WARNING = 6291456
 """Errors are 8388608."""
 
 
-def pcap(path: Path, messages: list[bytes]) -> None:
-    """Each message as one TCP segment between two made-up hosts; LINKTYPE_RAW."""
-    with path.open("wb") as file:
-        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, 101))
-        sequence = 1
-        for number, message in enumerate(messages):
-            tcp = struct.pack(">HHIIBBHHH", PORT, 40_000, sequence, 1, 5 << 4, 0x18, 65_535, 0, 0)
-            size = 20 + len(tcp) + len(message)
-            ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, size, number, 0, 64, 6, 0, b"\x0a\0\0\1", b"\x0a\0\0\2")
-            packet = ip + tcp + message
-            file.write(struct.pack("<IIII", number, 0, len(packet), len(packet)) + packet)
-            sequence += len(message)
-
-
 def tshark(path: Path, display: str, *fields: str) -> list[list[str]]:
-    command = ["tshark", "-r", str(path), "-n", "-d", f"tcp.port=={PORT},diameter", "-Y", display, "-T", "fields"]
+    command = ["tshark", "-r", str(path), "-n", "-d", "tcp.port==3868,diameter", "-Y", display, "-T", "fields"]
     command += ["-E", "separator=|", *[part for field in fields for part in ("-e", field)]]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     return [line.split("|") for line in done.stdout.splitlines()]
@@ -44,7 +29,7 @@ def tshark(path: Path, display: str, *fields: str) -> list[list[str]]:
 
 def complaints(path: Path, messages: list[bytes]) -> dict[int, list[tuple[int, str]]]:
     """By number of the message: severity and text of what tshark has to say."""
-    pcap(path, messages)
+    write_pcap(path, [(number, False, message) for number, message in enumerate(messages)])
     rows = tshark(
         path,
         "diameter && (_ws.expert || _ws.malformed)",
@@ -76,7 +61,7 @@ def test_it_finds_nothing_wrong_with_what_we_send(tmp_path: Path) -> None:
 
 def test_it_sees_as_many_messages_of_each_kind(tmp_path: Path) -> None:
     messages = list(emitted.everything().values())
-    pcap(tmp_path / "all.pcap", messages)
+    write_pcap(tmp_path / "all.pcap", [(number, True, message) for number, message in enumerate(messages)])
     rows = tshark(tmp_path / "all.pcap", "diameter", "diameter.cmd.code", "diameter.flags", "diameter.hopbyhopid")
     seen = [(int(code), int(flags, 0), int(hop_by_hop, 0)) for code, flags, hop_by_hop in rows]
     sent = [decode(message).header for message in messages]
@@ -95,3 +80,9 @@ def test_it_sees_as_many_messages_of_each_kind(tmp_path: Path) -> None:
 )
 def test_it_would_find_what_is_wrong(tmp_path: Path, broken: bytes) -> None:
     assert complaints(tmp_path / "broken.pcap", [octets.ccr(), broken]).keys() == {1}
+
+
+def test_a_capture_holds_messages_longer_than_an_ip_packet(tmp_path: Path) -> None:
+    long = octets.ccr(octets.avp(9999, bytes(80_000), flags=0))
+    write_pcap(tmp_path / "long.pcap", [(1, True, long), (2, False, octets.dwr())])
+    assert tshark(tmp_path / "long.pcap", "diameter", "diameter.length") == [[str(len(long))], [str(len(octets.dwr()))]]
