@@ -23,7 +23,7 @@ from ocs.gy.events import Event, PeerClosed, PeerOpened, RequestRefused
 from ocs.gy.node import Identity
 from ocs.gy.server import GyServer
 from ocs.inventory.provisioning import Provisioning, Sim
-from ocs.service import Service
+from ocs.service import Service, spare_the_collector
 from ocs.store.journal import Journal, MemoryJournal
 from ocs.store.rows import command_of
 from ocs.store.sqlite import SqliteJournal
@@ -98,6 +98,7 @@ async def serve(settings: Settings, started: Callable[[Address, Path, Engine], N
     except OSError as error:
         await service.stop()
         raise ServeError(f"--control {path}: {error.strerror or error}") from None
+    spare_the_collector()
     serving = asyncio.create_task(service.run())
     started(Address(settings.gy.host, server.port), path, service.engine)
     await stopping.wait()

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ocs.bench import client, servers
 from ocs.bench.client import Load, Measured
@@ -20,6 +20,7 @@ from ocs.charging.commands import Charge, Provision
 from ocs.charging.engine import Engine
 from ocs.gy.messages import CcRequestType
 from ocs.store.journal import Journal
+from ocs.store.recovery import fold
 from ocs.store.sqlite import SqliteJournal
 
 MICROS = 1_000_000
@@ -42,21 +43,31 @@ def measure(requests: int = 20_000, node_requests: int = 4_000, many: int = 100_
 
     def durable(name: str, load: Load, sims: int, baseline: str, against: float) -> Row:
         with tempfile.TemporaryDirectory() as folder:
-            journal = partial(_journal, Path(folder) / "bench.db")
-            server, seen = _served(partial(servers.ocs, sims=sims, journal=journal), load)
+            path = Path(folder) / "bench.db"
+            server, seen = _served(partial(servers.ocs, sims=sims, journal=partial(_journal, path)), load)
+            more: dict[str, float | str] = {**_latencies(seen), "durability": "SQLite WAL, fsync a batch"}
+            if load.sessions > 1000:
+                more["octets a session"] = (server.before.resident_octets - server.idle.resident_octets) / load.sessions
+                more["restart s"] = _restart(path)
         micros = _micros(server, seen)
-        more: dict[str, float | str] = {**_latencies(seen), "durability": "SQLite WAL, fsync a batch"}
-        if load.sessions > 1000:
-            more["octets a session"] = (server[0].resident_octets - _idle_octets) / load.sessions
         return Row(name, micros, "us CPU per CCR", baseline, micros / against, more)
 
-    _idle_octets = _resident(sims=100)
     one = durable("gy_1rg_durable", Load(0, 100, requests, (FLEET,)), 100, NODE, node_micros)
     yield one
     small = "gy_1rg_durable"
     yield durable("gy_2rg_durable", Load(0, 100, requests, (FLEET, WIFI)), 100, small, one.value)
     yield durable("gy_hot_account", Load(0, 100, requests, (WIFI,), hot=True), 1, small, one.value)
     yield durable("gy_100k_sessions", Load(0, many, requests, (FLEET,)), many, small, one.value)
+
+
+def _restart(path: Path) -> float:
+    """CPU seconds to fold the engine from the journal that a load has left."""
+    journal = SqliteJournal(path)
+    started = time.process_time()
+    fold(Engine("ocs.example", "example"), journal)
+    seconds = time.process_time() - started
+    journal.close()
+    return seconds
 
 
 def _journal(path: Path) -> Journal:
@@ -82,13 +93,22 @@ def _engine_alone(requests: int) -> float:
     return (time.process_time() - started) / requests * MICROS
 
 
-def _served(serve: Callable[..., None], load: Load) -> tuple[tuple[Spent, Spent], Measured]:
-    """A server under load: what it had spent before and after the measured part, and what the client saw."""
+class Watched(NamedTuple):
+    """What a server had spent when it was provisioned, before the measured part of the load, and after it."""
+
+    idle: Spent
+    before: Spent
+    after: Spent
+
+
+def _served(serve: Callable[..., None], load: Load) -> tuple[Watched, Measured]:
+    """A server under load, and what the client saw."""
     context = multiprocessing.get_context("spawn")
     server_pipe, inner = context.Pipe()
     server = context.Process(target=serve, args=(inner,), daemon=True)
     server.start()
     port = _receive(server_pipe, server, 120)
+    idle = _ask(server_pipe, server, "cpu")
     client_pipe, inner = context.Pipe()
     load = Load(port, load.sessions, load.requests, load.rating_groups, load.hot, load.warm_up)
     driver = context.Process(target=client.run, args=(load, inner), daemon=True)
@@ -103,20 +123,7 @@ def _served(serve: Callable[..., None], load: Load) -> tuple[tuple[Spent, Spent]
         process.join(20)
         if process.is_alive():
             process.kill()
-    return (before, after), told
-
-
-def _resident(sims: int) -> int:
-    """Resident octets of a served OCS without a session."""
-    context = multiprocessing.get_context("spawn")
-    pipe, inner = context.Pipe()
-    server = context.Process(target=servers.ocs, args=(inner, sims), daemon=True)
-    server.start()
-    _receive(pipe, server, 120)
-    resident = _ask(pipe, server, "cpu").resident_octets
-    _ask(pipe, server, "stop")
-    server.join(20)
-    return int(resident)
+    return Watched(idle, before, after), told
 
 
 def _ask(pipe: Any, process: Any, word: str) -> Any:
@@ -134,8 +141,8 @@ def _receive(pipe: Any, process: Any, seconds: float) -> Any:
     return pipe.recv()
 
 
-def _micros(server: tuple[Spent, Spent], told: Measured) -> float:
-    return (server[1].cpu_seconds - server[0].cpu_seconds) / told.requests * MICROS
+def _micros(server: Watched, told: Measured) -> float:
+    return (server.after.cpu_seconds - server.before.cpu_seconds) / told.requests * MICROS
 
 
 def _latencies(told: Measured) -> dict[str, float | str]:

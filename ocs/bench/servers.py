@@ -20,7 +20,7 @@ from ocs.charging.commands import Provision
 from ocs.charging.engine import Engine
 from ocs.gy.node import Identity
 from ocs.gy.server import GyServer
-from ocs.service import Service
+from ocs.service import Service, spare_the_collector
 from ocs.store.journal import Journal, MemoryJournal
 
 
@@ -49,6 +49,7 @@ async def _ocs(pipe: Connection, sims: int, journal: Callable[[], Journal]) -> N
     await server.start("127.0.0.1", 0)
     serving = asyncio.create_task(service.run())
     await service.execute(Provision(provisioning(sims), "bench"))
+    spare_the_collector()
     stopped = asyncio.Event()
 
     def word() -> None:
