@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import re
+import signal
 import time
 from collections.abc import Callable
 from typing import Annotated, Final, TypeVar
@@ -12,6 +15,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
+from ocs.address import address
 from ocs.files import Duration, Volume
 
 T = TypeVar("T")
@@ -67,16 +71,12 @@ def nobody_there(ocs: str, error: OSError) -> typer.Exit:
     return refused(f"no OCS at {ocs}: {reason or 'no answer'}")
 
 
-def address(text: str) -> tuple[str, int]:
-    """HOST:PORT; an IPv6 address in brackets.
-
-    Raises:
-        ValueError: it is not.
-    """
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-        raise ValueError("expected HOST:PORT, such as 127.0.0.1:3868")
-    return host.removeprefix("[").removesuffix("]"), int(port)
+def ocs_address(text: str) -> tuple[str, int]:
+    """HOST:PORT of a server. ValueError if it is none."""
+    found = address(text)
+    if not found.port:
+        raise ValueError("expected a port from 1 to 65535")
+    return found
 
 
 def volume(text: str) -> int:
@@ -111,6 +111,12 @@ def imsi(text: str) -> str:
 def numbered_imsi(first: str, number: int) -> str:
     """The IMSI `number` after `first`, with as many digits."""
     return str(int(first) + number).zfill(len(first))
+
+
+def on_interrupt(stop: Callable[[], None]) -> None:
+    """Have Ctrl-C end what runs in this loop in order, where the platform can."""
+    with contextlib.suppress(NotImplementedError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop)
 
 
 def microseconds_utc() -> int:

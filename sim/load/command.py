@@ -22,11 +22,12 @@ from sim.options import (
     OcsOption,
     RealmOption,
     ReconnectOption,
-    address,
     duration,
     imsi,
     nobody_there,
     numbered_imsi,
+    ocs_address,
+    on_interrupt,
     refused,
     some,
 )
@@ -39,7 +40,7 @@ def load_command(
     lasting: ForOption = "10s",
     first_imsi: ImsiOption = "001010000000001",
     sims: Annotated[int, typer.Option(min=1, max=10_000_000, help="SIMs, one after the other from --imsi.")] = 1,
-    apn: Annotated[str, typer.Option(help="APN of every session.")] = "wifi",
+    apn: Annotated[str, typer.Option(help="APN of every session.")] = "internet",
     rating_group: Annotated[int, typer.Option("--rg", min=0, max=2**32 - 1, help="Rating group.")] = 200,
     connections: Annotated[
         int, typer.Option(min=1, max=256, help="Connections, each with an Origin-Host of its own.")
@@ -55,13 +56,15 @@ def load_command(
 ) -> None:
     """Put a load on an OCS."""
     mistakes = Mistakes()
-    where = mistakes.read("--ocs", ocs, address, ("", 0))
+    where = mistakes.read("--ocs", ocs, ocs_address, ("", 0))
     mistakes.read("--imsi", first_imsi, imsi, "0")
     seconds = mistakes.read("--for", lasting, some(duration), 1)
     reconnect_seconds = mistakes.read("--reconnect", reconnect, some(duration), 1)
     if first_imsi.isdecimal() and len(numbered_imsi(first_imsi, sims - 1)) > len(first_imsi):
         mistakes.add("--sims", f"expected no more than IMSIs of {len(first_imsi)} digits from {first_imsi}", sims)
     mistakes.check()
+    console = Console(quiet=as_json, highlight=False, soft_wrap=True)
+    console.print(f"{rate:,} requests a second at {ocs}, for {seconds:,} s (Ctrl-C ends it)", markup=False)
     with contextlib.ExitStack() as stack:
         load = Load(
             address=where,
@@ -79,14 +82,20 @@ def load_command(
             log=None if log is None else stack.enter_context(_opened(log)),
         )
         try:
-            result = asyncio.run(run(load))
+            result = asyncio.run(_until_interrupted(load))
         except OSError as error:
             raise nobody_there(ocs, error) from None
     if as_json:
         typer.echo(json.dumps({"asked_rate": rate, **result.as_data()}, indent=2))
     else:
-        _tell(Console(highlight=False, soft_wrap=True), rate, result)
+        _tell(console, rate, result)
     raise typer.Exit(1 if result.unanswered or not result.answered else 0)
+
+
+async def _until_interrupted(load: Load) -> Result:
+    stop = asyncio.Event()
+    on_interrupt(stop.set)
+    return await run(load, stop)
 
 
 def _opened(path: Path) -> TextIO:

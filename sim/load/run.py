@@ -42,7 +42,7 @@ class Load:
     seconds: float
     imsi: str = "001010000000001"
     sims: int = 1
-    apn: str = "wifi"
+    apn: str = "internet"
     rating_group: int = 200
     connections: int = 1
     updates: int = 2
@@ -53,18 +53,19 @@ class Load:
     log: TextIO | None = field(default=None, compare=False)
 
 
-async def run(load: Load) -> Result:
-    """Let it run.
+async def run(load: Load, stop: asyncio.Event | None = None) -> Result:
+    """Let it run, until its time is over or `stop` is set.
 
     Raises:
         OSError: there is no OCS, or it refuses; TimeoutError: it is silent.
     """
-    return await _Running(load).run()
+    return await _Running(load, stop or asyncio.Event()).run()
 
 
 class _Running:
-    def __init__(self, load: Load) -> None:
+    def __init__(self, load: Load, stop: asyncio.Event) -> None:
         self._load = load
+        self._stop = stop
         self._tally = Tally(load.log)
         self._started = int(time.time())
         self._settings = [
@@ -113,7 +114,7 @@ class _Running:
     async def _pace(self, begun: float) -> None:
         """Give turns at the rate; where no session waits for one, a new one begins."""
         load, given = self._load, 0
-        while (elapsed := time.perf_counter() - begun) < load.seconds:
+        while (elapsed := time.perf_counter() - begun) < load.seconds and not self._stop.is_set():
             due = int(elapsed * load.rate) + 1
             while given < due and (self._give_turn() or self._begin()):
                 given += 1

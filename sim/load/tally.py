@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, TextIO
@@ -64,7 +65,7 @@ class Tally:
     """The counting. `log` gets one line of JSON for each answer, as soon as it is here."""
 
     log: TextIO | None = None
-    latencies_ns: list[int] = field(default_factory=list)
+    latencies_ns: array[int] = field(default_factory=lambda: array("q"))
     requests: Counter[str] = field(default_factory=Counter)
     result_codes: Counter[int] = field(default_factory=Counter)
     service_codes: Counter[int] = field(default_factory=Counter)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import signal
 import time
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -26,12 +24,13 @@ from sim.options import (
     OcsOption,
     RealmOption,
     ReconnectOption,
-    address,
     duration,
     imsi,
     microseconds_utc,
     nobody_there,
     numbered_imsi,
+    ocs_address,
+    on_interrupt,
     some,
     volume,
 )
@@ -40,7 +39,7 @@ from sim.pgw.drive import Device, Tally, Traffic
 from sim.pgw.gateway import Gateway
 from sim.pgw.telling import Teller, code_in_words
 
-FLEET, WIFI = ("fleet.acme", 100), ("wifi", 200)
+FLEET, WIFI = ("fleet.acme", 100), ("internet", 200)
 """What a car of the demo catalogue uses: APN and rating group of the car maker's split and of the driver's."""
 
 _HANDLINGS = {handling.name.lower().replace("_", "-"): handling for handling in CreditControlFailureHandling}
@@ -76,7 +75,7 @@ def pgw_command(
 ) -> None:
     """Run cars on a gateway."""
     mistakes = Mistakes()
-    where = mistakes.read("--ocs", ocs, address, ("", 0))
+    where = mistakes.read("--ocs", ocs, ocs_address, ("", 0))
     mistakes.read("--imsi", first_imsi, imsi, "")
     speed = mistakes.read("--rate", rate, some(volume), 1)
     amount = None if octets is None else mistakes.read("--octets", octets, volume, 0)
@@ -133,14 +132,12 @@ def pgw_command(
 
 async def drive(gateway: Gateway, devices: list[Device], seconds: int) -> Tally:
     """Let the devices work for so long, or until Ctrl-C, and tell what became of their octets."""
-    loop = asyncio.get_running_loop()
 
     def stop() -> None:
         for device in devices:
             device.stop()
 
-    with contextlib.suppress(NotImplementedError):
-        loop.add_signal_handler(signal.SIGINT, stop)
+    on_interrupt(stop)
     until = gateway.clock() + seconds * SECOND
     await asyncio.gather(*(device.run(until) for device in devices))
     await gateway.close()

@@ -39,8 +39,9 @@ async def test_pgw_tells_what_happens_and_ends_with_a_table() -> None:
     async with ocs(world("two_apns")) as system:
         port = system.server.port
         status, out, error = await splitsim(
-            "pgw", "--ocs", f"127.0.0.1:{port}", "--imsi", IMSI, "--rate", "20MB", "--octets", "15MB", "--for", "2s"
-        )
+            "pgw", "--ocs", f"127.0.0.1:{port}", "--imsi", IMSI, "--apn", "fleet.acme", "--rg", "100", "--apn", "wifi",
+            "--rg", "200", "--rate", "20MB", "--octets", "15MB", "--for", "2s",
+        )  # fmt: skip
         assert (status, error) == (0, "")
         assert f"connected to 127.0.0.1:{port}" in out
         assert "car-1 wifi           -> CCR-I 0  200: asks" in out
@@ -84,7 +85,7 @@ async def test_pgw_detaches_when_it_is_interrupted() -> None:
 async def test_load_prints_what_a_report_needs() -> None:
     async with ocs(world("two_apns")) as system:
         where = f"127.0.0.1:{system.server.port}"
-        status, out, error = await splitsim("load", "--ocs", where, "--rate", "50", "--for", "1s")
+        status, out, error = await splitsim("load", "--ocs", where, "--apn", "wifi", "--rate", "50", "--for", "1s")
         assert (status, error) == (0, "")
         for words in ("rate  ", "latency", "p99", "Result-Codes", "2001 SUCCESS", "4012 CREDIT_LIMIT_REACHED"):
             assert words in out
@@ -105,6 +106,28 @@ def test_the_log_is_one_line_of_json_for_each_answer(tmp_path: Path) -> None:
             assert len(lines) == json.loads(out)["answered"]
             assert set(lines[0]) == {"session_id", "number", "type", "octets", "result_code"}
             assert sum(line["octets"] for line in lines) == system.used(100)
+
+    scene()
+
+
+def test_load_that_is_interrupted_ends_its_sessions_and_prints_what_it_has(tmp_path: Path) -> None:
+    log = tmp_path / "answers.jsonl"
+
+    @wired
+    async def scene() -> None:
+        async with ocs(world("two_apns")) as system:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "splitsim", "load", "--ocs", f"127.0.0.1:{system.server.port}", "--rate", "20",
+                "--for", "1h", "--apn", "fleet.acme", "--rg", "100", "--updates", "1000", "--log", str(log),
+                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+            while not log.exists() or not log.read_text():
+                await asyncio.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            out, error = await process.communicate()
+            assert (process.returncode, error) == (0, b"")
+            assert b"unanswered           0" in out
+            assert json.loads(log.read_text().splitlines()[-1])["type"] == "T"
 
     scene()
 
@@ -134,6 +157,7 @@ BAD = [
         ["--sims 2: expected no more than IMSIs of 6 digits from 999999"],
     ),
     (("load", "--ocs", "127.0.0.1:1", "--rate", "5"), ["no OCS at 127.0.0.1:1: Connection refused"]),
+    (("load", "--ocs", "a:0", "--rate", "5"), ["--ocs a:0: expected a port"]),
     (("load", "--ocs", "127.0.0.1:1", "--rate", "5", "--log", "/nowhere/x"), ["--log /nowhere/x: cannot be written"]),
 ]
 
@@ -146,4 +170,3 @@ def test_mistakes_get_a_line_each_and_status_2(words: tuple[str, ...], expected:
     assert len(lines) == len(expected)
     for line, start in zip(lines, expected, strict=True):
         assert line.startswith(start)
-    assert result.stdout == ""

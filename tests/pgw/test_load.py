@@ -83,7 +83,7 @@ async def test_sessions_of_many_sims_at_a_rate() -> None:
 @wired
 async def test_allowances_end_and_the_load_says_so() -> None:
     async with ocs(many(5)) as system:
-        load = Load(address=("127.0.0.1", system.server.port), rate=300, seconds=0.5, sims=5, updates=10)
+        load = Load(address=("127.0.0.1", system.server.port), rate=300, seconds=0.5, sims=5, apn="wifi", updates=10)
         result = await run(load)
         assert result.result_codes[4012] > 5
         assert result.octets == 5 * 10_000_000
@@ -129,7 +129,7 @@ async def test_what_a_lost_connection_leaves_unanswered_is_repeated_and_charged_
 @wired
 async def test_an_ocs_that_stays_away_leaves_requests_unanswered() -> None:
     async with ocs(many(5)) as system, wire(system.server.port) as line:
-        load = Load(address=line.address, rate=100, seconds=0.3, sims=5, patience_seconds=0.5)
+        load = Load(address=line.address, rate=100, seconds=0.3, sims=5, apn="wifi", patience_seconds=0.5)
         running = asyncio.create_task(run(load))
         while not line.answers:
             await asyncio.sleep(0.01)
