@@ -369,13 +369,13 @@ def _table(rows: Sequence[Any], columns: Sequence[str]) -> Table:
         table.add_column(name.replace("_", " "), no_wrap=name in _WHOLE, overflow="fold")
     for row in rows:
         get = row.get if isinstance(row, dict) else lambda name, row=row: getattr(row, name)
-        table.add_row(*(_cell(get(name)) for name in columns))
+        table.add_row(*("all" if name == "rating_groups" and not get(name) else _cell(get(name)) for name in columns))
     return table
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, list):
-        return "\n".join(map(str, value)) or "all"
+        return "\n".join(map(str, value))
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}" if value >= 10_000 else str(value)
     return "" if value is None else str(value)
