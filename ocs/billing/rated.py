@@ -72,7 +72,7 @@ def _by_use(plan: Postpaid, member: Member, edrs: Iterable[Edr]) -> Iterator[tup
     used: dict[int, int] = defaultdict(int)
     for edr in edrs:
         octets = edr.octets_total
-        price = rate_at(plan.rates, plan.time_zone, edr.zone, edr.event_time)
+        price = rate_at(plan, edr.zone, edr.event_time)
         part = parts.get(price)
         if part is None or not part.octets or _is_free(edr, member.tenure):
             yield edr, Part(price, octets, 0, 0)

@@ -321,7 +321,7 @@ class Meter:
             self._drawn_over += over
         if not self._prices:
             return Part(0, octets, 0, 0)
-        price = rate_at(plan.rates, plan.time_zone, use.zone, use.at)
+        price = rate_at(plan, use.zone, use.at)
         if not over:
             return Part(price, octets, 0, 0)
         scope = use.session_id if plan.rounding == "session" else ""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from functools import cached_property
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from ocs.catalogue.prices import PlmnPrefix
+from ocs.catalogue.prices import PlmnPrefix, Rate, UnitPrice, check_tiers, micros_per_block
 from ocs.files import Duration, FileModel, Volume, iana_zone
 
 HOME: Final = "home"
 """The zone of a plan that lists none."""
+NOWHERE: Final = "none"
+"""Where a plan does not cover the serving network: nothing is granted there, but a report may come from there."""
 _MEBI: Final = 1_048_576
 _DECIMAL_VOLUME = re.compile(r"[\d.]+ [kMGT]B")
 
@@ -54,12 +57,44 @@ class BasePlan(FileModel):
     """Zones by serving network: the longest prefix decides. None listed: one zone, `home`, which is everywhere."""
     time_zone: str | None = None
     """IANA zone of times of day; the plan's own, never the visited one."""
+    rates: tuple[Rate, ...] = ()
+    """Prices by zone and time of day, in place of the plan's own: the first that fits."""
 
     @model_validator(mode="before")
     @classmethod
     def _own_megabyte(cls, tree: object) -> object:
         """Read volumes in the plan's own megabyte."""
         return _binary(tree) if isinstance(tree, Mapping) and tree.get("megabyte") == _MEBI else tree
+
+    @property
+    def base_price(self) -> UnitPrice | None:
+        """What the plan charges for octets, where no rate says otherwise; None where it sells none by the unit."""
+        return None
+
+    @cached_property
+    def prices(self) -> tuple[UnitPrice, ...]:
+        """The plan's own price, then its rates, all in the same blocks; empty where it sells no octets by the unit."""
+        base = self.base_price
+        if base is None:
+            return ()
+        rates = (UnitPrice(price=rate.price, per=base.per, block=base.block, tiers=rate.tiers) for rate in self.rates)
+        return (base, *rates)
+
+    @model_validator(mode="after")
+    def _rates_fit(self) -> Self:
+        base = self.base_price
+        if self.rates and base is None:
+            raise ValueError("rates need a price of the plan's own, whose blocks they share")
+        for rate in self.rates:
+            assert base is not None
+            check_tiers(rate.tiers, base.block)
+            for price in (rate.price, *(tier.price for tier in rate.tiers)):
+                micros_per_block(price, base.block, base.per)
+            if rate.zone is not None and rate.zone not in self.zones:
+                raise ValueError(f"rates: the plan has no zone {rate.zone!r}")
+            if rate.start is not None and self.time_zone is None:
+                raise ValueError("times of day need a time_zone")
+        return self
 
     @field_validator("zones")
     @classmethod

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from functools import cached_property
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ocs.catalogue.base import HOME, BasePlan
-from ocs.catalogue.prices import Rate, UnitPrice, VoicePrice, check_tiers, micros_per_block
+from ocs.catalogue.prices import UnitPrice, VoicePrice
 from ocs.files import FileModel, Money, Volume
 
 
@@ -24,8 +23,6 @@ class Postpaid(BasePlan):
     """Zones whose use draws on what is included; absent: all."""
     overage: UnitPrice | None = None
     """Price of what is not included."""
-    rates: tuple[Rate, ...] = ()
-    """Other prices for what is not included, by zone and time of day: the first that fits."""
     rounding: Literal["cycle", "session"] = "cycle"
     """Where the rounding to whole blocks happens, and what tiers count."""
     activation: Annotated[Money, Field(ge=0)] = Decimal(0)
@@ -42,22 +39,6 @@ class Postpaid(BasePlan):
     """Price of calls; absent: not sold."""
 
     @model_validator(mode="after")
-    def _rates_fit(self) -> Self:
-        if not self.rates:
-            return self
-        if self.overage is None:
-            raise ValueError("rates need an overage price, whose blocks they share")
-        for rate in self.rates:
-            check_tiers(rate.tiers, self.overage.block)
-            for price in (rate.price, *(tier.price for tier in rate.tiers)):
-                micros_per_block(price, self.overage.block, self.overage.per)
-            if rate.zone is not None and rate.zone not in self.zones:
-                raise ValueError(f"rates: the plan has no zone {rate.zone!r}")
-            if rate.start is not None and self.time_zone is None:
-                raise ValueError("times of day need a time_zone")
-        return self
-
-    @model_validator(mode="after")
     def _zones_are_there(self) -> Self:
         for zone in self.included_zones or ():
             if zone not in (self.zones or (HOME,)):
@@ -66,16 +47,10 @@ class Postpaid(BasePlan):
             raise ValueError("included_zones need an overage price, for use in the other zones")
         return self
 
-    @cached_property
-    def prices(self) -> tuple[UnitPrice, ...]:
-        """The plan's own price, then its rates, all in the same blocks; empty where nothing more is sold."""
-        base = self.overage
-        if base is None:
-            return ()
-        return (
-            base,
-            *(UnitPrice(price=rate.price, per=base.per, block=base.block, tiers=rate.tiers) for rate in self.rates),
-        )
+    @property
+    def base_price(self) -> UnitPrice | None:
+        """See `BasePlan`."""
+        return self.overage
 
     def pool_id(self, account_id: str) -> str | None:
         """The pool that a payer's SIMs under this plan share: `<account>/<plan>`; None where each stands alone."""

@@ -7,6 +7,7 @@ others wait for the same credit. Postpaid grants are refused only above a per-SI
 from __future__ import annotations
 
 from ocs.balances.purse import Part
+from ocs.catalogue.base import HOME
 from ocs.catalogue.plans import Plan, Postpaid
 from ocs.charging.final_units import graceful_answer, indication
 from ocs.charging.reauthorisation import reauthorise
@@ -21,6 +22,7 @@ from ocs.gy.messages import (
     Trigger,
 )
 from ocs.inventory.subscribers import Status
+from ocs.rating.rates import next_switch
 from ocs.rating.tariff import Unit, sells
 from ocs.units import SECOND
 
@@ -49,6 +51,8 @@ def authorise(
     refusal = barred(credit)
     if refusal is None and not sells(credit.subscription.terms.plan, unit):
         refusal = Refusal(ResultCode.END_USER_SERVICE_DENIED, f"the plan has no price for {unit}")
+    if refusal is None and unit == "octets" and _zone(service) is None:
+        refusal = Refusal(ResultCode.END_USER_SERVICE_DENIED, "the plan does not cover the serving network")
     if refusal is None and unit == "octets" and credit.purse is not None and credit.purse.free == 0:
         decided = _without_credit(exchange, service, mscc)
         if not isinstance(decided, Refusal):
@@ -61,6 +65,11 @@ def authorise(
     service.refused = None
     service.graceful_until = None
     return _grant(exchange, service, mscc, requested, name)
+
+
+def _zone(service: Service) -> str | None:
+    """The zone of the network that serves it now; None where its plan does not cover that."""
+    return service.credit.subscription.terms.plan.zone_of(service.session.conditions.serving_plmn)
 
 
 def _without_credit(
@@ -113,8 +122,9 @@ def _grant(
     amount = _slice(terms.plan, unit, _wish(requested, unit))
     valid_until, switches_at = now + quota.validity * SECOND, None
     cycle_end = state.cycle_at(now).end
-    if valid_until > cycle_end:
-        valid_until, switches_at = _over_cycle_end(exchange, cycle_end, valid_until)
+    switch = _switch_after(exchange, service, now)
+    if valid_until > switch:
+        valid_until, switches_at = _over_switch(exchange, service, switch, valid_until)
     if exchange.serial:
         name = f"{name}~{exchange.serial}"
     parts: list[Part] = []
@@ -145,17 +155,25 @@ def _grant(
     return _answer(exchange, mscc, grant, validity_seconds)
 
 
-def _over_cycle_end(exchange: Exchange, cycle_end: int, valid_until: int) -> tuple[int, int | None]:
-    """Until when a grant may run that would outrun the billing cycle, and the tariff switch that the client is told.
+def _switch_after(exchange: Exchange, service: Service, at: int) -> int:
+    """The next tariff switch: the end of the billing cycle, or before it another price by time of day."""
+    cycle_end, plan = exchange.state.cycle_at(at).end, service.credit.subscription.terms.plan
+    if not plan.rates or service.session.unit != "octets":
+        return cycle_end
+    return min(cycle_end, next_switch(plan, _zone(service) or HOME, at) or cycle_end)
 
-    The end of a billing cycle is a switch. A client that splits its report there is told; any other reports just after
-    it, not all clients at once (RFC 8506 5.1.1), and is sent a RAR if it does not. Continuous time-based service gets
-    no Tariff-Time-Change.
+
+def _over_switch(exchange: Exchange, service: Service, switch: int, valid_until: int) -> tuple[int, int | None]:
+    """Until when a grant may run that would outrun a tariff switch, and the switch that the client is told.
+
+    A client that splits its report there is told, and reports before the switch after that; any other reports just
+    after it, not all clients at once (RFC 8506 5.1.1), and at the cycle's end is sent a RAR if it does not. Continuous
+    time-based service gets no Tariff-Time-Change.
     """
-    state, session = exchange.state, exchange.session
+    session = exchange.session
     if session.peer.tariff_time_change and session.unit == "octets":
-        return min(valid_until, state.cycle_after(state.cycle_at(exchange.now)).end), cycle_end
-    return min(valid_until, cycle_end + jitter(session.session_id)), None
+        return min(valid_until, _switch_after(exchange, service, switch)), switch
+    return min(valid_until, switch + jitter(session.session_id)), None
 
 
 def _answer(
@@ -178,8 +196,11 @@ def _answer(
         answer.granted_service_unit = GrantedServiceUnit(cc_total_octets=amount, tariff_time_change=change)
         if thresholds and quota.threshold is not None and quota.threshold < amount:
             answer.volume_quota_threshold = quota.threshold
-        if quota.triggers:
-            answer.trigger = Trigger(trigger_type=tuple([_TRIGGER_TYPES[name] for name in quota.triggers]))
+        triggers = quota.triggers
+        if not triggers and plan.zones:
+            triggers = ("CHANGE_IN_SGSN_IP_ADDRESS",)  # of another network, so of another zone perhaps
+        if triggers:
+            answer.trigger = Trigger(trigger_type=tuple([_TRIGGER_TYPES[name] for name in triggers]))
     elif unit == "seconds":
         answer.granted_service_unit = GrantedServiceUnit(cc_time=amount)
         voice = plan.voice if isinstance(plan, Postpaid) else None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ocs.catalogue.base import HOME, NOWHERE
 from ocs.catalogue.plans import Postpaid, PrepaidIndividual
 from ocs.charging.usage import Exchange, Report
 from ocs.gy.messages import CcRequestType, MultipleServicesCreditControl, ReportingReason
+from ocs.rating.tariff import unit_price
 from ocs.records.edr import Edr
 
 _RECORD_TYPES = {
@@ -33,9 +35,12 @@ def record(
         flags += " unattributed"
     subscription = profile = split = plan = None
     debited = overrun = 0
+    zone, unit_micros = HOME, None
     octets = amount if session.unit == "octets" else 0
     if credit is not None and terms is not None:
         subscription, profile, split, plan = credit.subscription, terms.profile, terms.split, terms.plan
+        zone = plan.zone_of(conditions.serving_plmn) or NOWHERE
+        unit_micros = unit_price(plan, session.unit, zone, report.event_time)
         if isinstance(plan, PrepaidIndividual):
             overrun = report.settlement.overrun
             debited = octets - overrun
@@ -82,7 +87,7 @@ def record(
         plan.version if plan is not None else None,
         subscription.subscription_id if subscription is not None else None,
         plan.pool_id(subscription.account_id) if subscription is not None and isinstance(plan, Postpaid) else None,
-        "home",
+        zone,
         conditions.serving_plmn,
         conditions.rat_type,
         conditions.charging_id,
@@ -91,7 +96,7 @@ def record(
         reporting_reason(mscc),
         str(mscc.trigger.trigger_type[0]) if mscc.trigger is not None and mscc.trigger.trigger_type else None,
         report.tariff_change_usage,
-        None,
+        unit_micros,
         report.price_micros,
         exchange.state.inventory.operator.currency,
         result_code,

@@ -17,30 +17,30 @@ from ocs.rating.cycle import local_date
 from ocs.units import DAY, SECOND, instant, utc
 
 
-def rate_at(rates: tuple[Rate, ...], time_zone: str | None, zone: str, at: int) -> int:
-    """The number of the price among those of a plan: 0 for its own, else that of the rate, from 1."""
-    if not rates:
+def rate_at(plan: BasePlan, zone: str, at: int) -> int:
+    """The place among the plan's prices of the one for use in `zone` at an instant: 0 is its own, its rates follow."""
+    if not plan.rates:
         return 0
     minute = 0
-    if time_zone is not None:
-        clock = utc(at).astimezone(ZoneInfo(time_zone))
+    if plan.time_zone is not None:
+        clock = utc(at).astimezone(ZoneInfo(plan.time_zone))
         minute = clock.hour * 60 + clock.minute
-    for number, rate in enumerate(rates, 1):
+    for number, rate in enumerate(plan.rates, 1):
         if rate.holds(zone, minute):
             return number
     return 0
 
 
-def next_switch(plan: BasePlan, rates: tuple[Rate, ...], zone: str, now: int) -> int | None:
+def next_switch(plan: BasePlan, zone: str, now: int) -> int | None:
     """The first instant after `now` at which use in `zone` has another price; None where the time of day is no matter.
 
     A tariff switch time in the sense of RFC 8506 5.1.1.
     """
-    if plan.time_zone is None or not any(rate.start is not None for rate in rates):
+    if plan.time_zone is None or not any(rate.start is not None for rate in plan.rates):
         return None
-    now_priced = rate_at(rates, plan.time_zone, zone, now)
-    for at in sorted(set(_candidates(rates, plan.time_zone, now))):
-        if at > now and rate_at(rates, plan.time_zone, zone, at) != now_priced:
+    price = rate_at(plan, zone, now)
+    for at in sorted(set(_candidates(plan.rates, plan.time_zone, now))):
+        if at > now and rate_at(plan, zone, at) != price:
             return at
     return None
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from ocs.catalogue.plans import Plan, Postpaid
 from ocs.rating.price import charge
+from ocs.rating.rates import rate_at
 from ocs.units import MICROS
 
 Unit = Literal["octets", "seconds", "units"]
@@ -23,6 +24,20 @@ def sells(plan: Plan, unit: Unit) -> bool:
     if not isinstance(plan, Postpaid):
         return False
     return plan.voice is not None if unit == "seconds" else plan.sms is not None
+
+
+def unit_price(plan: Plan, unit: Unit, zone: str, at: int) -> int | None:
+    """Micros of one message, of a block of seconds, or of a block of octets at the price in force; None: not sold so.
+
+    Of tiers it is the first.
+    """
+    if unit == "octets":
+        return plan.prices[rate_at(plan, zone, at)].micros_per_block if plan.prices else None
+    if not isinstance(plan, Postpaid):
+        return None
+    if unit == "seconds":
+        return plan.voice.micros_per_block if plan.voice is not None else None
+    return int(plan.sms * MICROS) if plan.sms is not None else None
 
 
 def price(plan: Plan, unit: Unit, before: int, amount: int) -> int | None:

@@ -21,7 +21,8 @@ Results: a Result-Code (with `ccfh X`, `failed <AVP>`, `balance X`, `cost <micro
 checked; V is octets, `<n>t` seconds or `<n>u` specific units), `<split>[#n] used/reserved/remaining` in MB (#n: of the
 split's n-th subscription), `vsim <split> <status>`, `rar <session> <rg>` and `asr <session>` (all pushes, in order),
 `edr <rating group> V [late] [unattributed] [time_from_receipt] [overrun V] [cost <micros>] [cycle <id>] [plan
-<id>.<version>] [payer <account>] [plmn X] [parts N+N] [reason X]` (all records), `why <words of a rule>`, `alarm`.
+<id>.<version>] [payer <account>] [plmn X] [zone X] [rate <micros of a block>] [pool <id>] [parts N+N] [reason
+X]` (all records), `why <words of a rule>`, `alarm`.
 
 Balances are read off the ledger lines, not from the engine's memory.
 """

@@ -77,6 +77,12 @@ def edr_words(edr: Edr, like: str) -> str:
         words.append(f"payer {edr.account_id}")
     if " plmn " in like:
         words.append(f"plmn {edr.serving_plmn}")
+    if " zone " in like:
+        words.append(f"zone {edr.zone}")
+    if " rate " in like:
+        words.append(f"rate {edr.unit_price_micros}")
+    if " pool " in like:
+        words.append(f"pool {edr.pool_id}")
     if " parts " in like:
         words.append("parts " + "+".join(str(part.amount) for part in edr.bucket_parts))
     if " reason " in like:

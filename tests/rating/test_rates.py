@@ -48,14 +48,14 @@ def berlin(moment: str, fold: int = 0) -> int:
 )
 def test_a_period_runs_over_midnight(moment: str, rate: int) -> None:
     night = plan(rates=[NIGHT])
-    assert rate_at(night.rates, night.time_zone, "home", berlin(moment)) == rate
+    assert rate_at(night, "home", berlin(moment)) == rate
 
 
 def test_the_first_rate_that_fits_counts() -> None:
     rates = [{"zone": "eu", **NIGHT}, {"zone": "eu", "price": "0.10"}, NIGHT]
     zoned = plan(zones={"home": ["00101"], "eu": ["262", "208"]}, rates=rates)
     day, night = berlin("2026-03-10 12:00"), berlin("2026-03-10 23:00")
-    found = [rate_at(zoned.rates, zoned.time_zone, zone, at) for zone in ("home", "eu") for at in (day, night)]
+    found = [rate_at(zoned, zone, at) for zone in ("home", "eu") for at in (day, night)]
     assert found == [0, 3, 2, 1]
 
 
@@ -79,11 +79,11 @@ def test_the_next_switch_is_where_the_price_changes_minute_by_minute(rate: dict[
     start = berlin(f"{day} 12:00")
 
     def priced(at: int) -> int:
-        return rate_at(timed.rates, timed.time_zone, "home", at)
+        return rate_at(timed, "home", at)
 
     changes = [at for at in range(start + MINUTE, start + 24 * HOUR, MINUTE) if priced(at) != priced(at - MINUTE)]
     found, now = [], start
-    while (now := next_switch(timed, timed.rates, "home", now) or 0) and now < start + 24 * HOUR:
+    while (now := next_switch(timed, "home", now) or 0) and now < start + 24 * HOUR:
         found.append(now)
     assert found == changes, [utc(at).astimezone(UTC) for at in found]
     assert found or day == "2026-03-28"  # the night without an hour from two to three
@@ -91,7 +91,7 @@ def test_the_next_switch_is_where_the_price_changes_minute_by_minute(rate: dict[
 
 def test_without_times_of_day_there_is_no_switch() -> None:
     zoned = plan(zones={"home": ["*"]}, rates=[{"zone": "home", "price": "0.10"}])
-    assert next_switch(zoned, zoned.rates, "home", berlin("2026-03-10 12:00")) is None
+    assert next_switch(zoned, "home", berlin("2026-03-10 12:00")) is None
 
 
 @pytest.mark.parametrize(
