@@ -1,8 +1,9 @@
 """The network: cars that want octets, and the packet gateway that passes them and asks the OCS for quota over Gy.
 
 - `fleet` vehicles, trips, traffic, drivers: demand for octets, knows nothing of Gy.
-- `pgw` the gateway's charging trigger function, without I/O; `cli` runs it in real time (`splitsim pgw`,
-  `splitsim load`).
+- `pgw` the gateway's charging trigger function, without I/O; its real-time skin drives cars against any OCS
+  (`splitsim pgw`).
+- `load` sessions of many SIMs at a rate, against any OCS (`splitsim load`).
 - `truth` counts in the data path what each car really moved; it never reads a counter of PGW or OCS.
 - `link` joins gateway and OCS: in memory, or real Gy over TCP, in virtual time either way.
 - `world` puts cars, gateway, link and clock together on SimPy; `connection` is one PDN connection of one car in it.
