@@ -169,8 +169,8 @@ def _tell(where: Address, path: Path, engine: Engine, db: str | None, *, demo: b
         console.print(f"... and {len(rows) - len(shown):,} more: splitsim sims --control {path}", markup=False)
     if demo:
         console.print("try, in another terminal:")
-        console.print(f"  splitsim pgw --ocs {where} --imsi 001010000000002 --apn internet --rg 200", markup=False)
-        console.print(f"  splitsim topup 001010000000002 1gb --split wifi --control {path}", markup=False)
+        console.print(f"  splitsim pgw --ocs {where} --imsi 001010000000003 --apn car.acme --rg 100 --rg 200", markup=False)
+        console.print(f"  splitsim topup 001010000000003 1gb --split wifi --control {path}", markup=False)
         console.print(f"  splitsim usage --control {path}", markup=False)
         console.print(
             f"  splitsim conformance doctor --ocs {where} --imsi 001010000000001 --apn internet", markup=False
