@@ -1,4 +1,4 @@
-"""`splitsim conformance mutants`: the kill matrix. Exit status 1 if a mutant survives or the sound OCS fails."""
+"""`splitsim conformance mutants`: the kill matrix. Exit status 1 if a mutant survives or a sound system fails."""
 
 from __future__ import annotations
 
@@ -8,31 +8,35 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from conformance.mutants.faults import BY_NAME, MUTANTS
+from conformance.mutants import faults, pgw_faults
 from conformance.mutants.matrix import Killed, failed_rows, matrix, never_killed, quick_cases
-from conformance.mutants.started import started_node
-from conformance.runner import run_cases
+from conformance.mutants.started import started_gateway, started_node
+from conformance.runner import run_cases, run_gateway_cases
 
 _CASES_SHOWN = 4
+MUTANTS = (*faults.MUTANTS, *pgw_faults.MUTANTS)
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 
 
 def main(
     name: Annotated[list[str] | None, typer.Option("--mutant", help="Only these; may be given again.")] = None,
     sample: Annotated[int, typer.Option(min=1, help="Every Nth of them.")] = 1,
-    at_a_time: Annotated[int, typer.Option("-n", min=1, max=16, help="OCSs at a time.")] = 2,
+    at_a_time: Annotated[int, typer.Option("-n", min=1, max=16, help="Systems at a time.")] = 2,
 ) -> None:
-    """Run the suite against OCSs that are broken on purpose, and print which case finds which."""
+    """Run the suite against OCSs and gateways that are broken on purpose; print which case finds which."""
     console = Console(highlight=False, soft_wrap=True)
     unknown = [one for one in name or () if one not in BY_NAME]
     if unknown:
         Console(stderr=True).print(f"no mutant {', '.join(unknown)}; known: {', '.join(BY_NAME)}", markup=False)
         raise typer.Exit(2)
     chosen = [BY_NAME[one] for one in name] if name else list(MUTANTS[::sample])
-    suite = quick_cases()
+    suite = quick_cases() + quick_cases("pgw")
     with started_node() as ics:
-        false_alarms = failed_rows(run_cases(ics, suite, workers=8))
+        false_alarms = failed_rows(run_cases(ics, quick_cases(), workers=8))
+    with started_gateway() as (ics, station):
+        false_alarms += failed_rows(run_gateway_cases(ics, station, quick_cases("pgw")))
     for row in false_alarms:
-        console.print(f"[bold red]false alarm[/] on the sound OCS: {row}")
+        console.print(f"[bold red]false alarm[/] on a sound system: {row}")
 
     def tell(killed: Killed) -> None:
         word = "[bold red]survives[/]" if killed.survived else "killed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from conformance.wire.avp import Avp
+from conformance.wire.avp import Avp, avp
 from conformance.wire.message import HEADER, Message, build
 from ocs.gy.link import Link
 
@@ -37,8 +37,29 @@ def replaced(message: Message, change: Callable[[Avp], bytes | None]) -> bytes:
     return rebuilt(message, [item.octets if (new := change(item)) is None else new for item in message.tree])
 
 
-def install(requests: Requests | None = None, answers: Answers | None = None) -> None:
-    """Puts functions between the connections of this process and the node."""
+def in_services(message: Message, change: Callable[[Avp], bytes | None]) -> bytes:
+    """A message each of whose AVPs inside MSCCs is what `change` makes of it; b"" takes it away."""
+
+    def service(item: Avp) -> bytes | None:
+        if item.name != "Multiple-Services-Credit-Control":
+            return None
+        inner = [one.octets if (new := change(one)) is None else new for one in item.tree]
+        return avp(item.name, inner)
+
+    return replaced(message, service)
+
+
+def install(
+    *,
+    requests: Requests | None = None,
+    answers: Answers | None = None,
+    asked: Requests | None = None,
+    told: Answers | None = None,
+) -> None:
+    """Puts functions between the connections of this process and the node.
+
+    `requests` are those that reach it, `answers` its own; `asked` are requests of its own, `told` the answers to them.
+    """
     receive, write = Link.data_received, Link._write
 
     def data_received(link: Link, data: bytes) -> None:
@@ -46,12 +67,15 @@ def install(requests: Requests | None = None, answers: Answers | None = None) ->
         state.buffer += data
         for octets in _messages(state.buffer):
             message = Message(octets)
-            framed = message.length == len(octets)
-            if framed and message.is_request:
+            if message.length != len(octets):
+                changed = [octets]
+            elif message.is_request:
                 state.requests[message.hop_by_hop] = message
-            changes = requests is not None and framed and message.is_request
-            for changed in requests(message) if requests is not None and changes else [octets]:
-                receive(link, changed)
+                changed = [octets] if requests is None else requests(message)
+            else:
+                changed = [octets] if told is None else told(message, state.asked.get(message.hop_by_hop))
+            for one in changed:
+                receive(link, one)
 
     def _write(link: Link, octets: bytes) -> None:
         state = _state(link)
@@ -59,10 +83,11 @@ def install(requests: Requests | None = None, answers: Answers | None = None) ->
         buffer = bytearray(octets)
         for one in _messages(buffer):
             message = Message(one)
-            if message.is_request or answers is None:
-                out.append(one)
+            if message.is_request:
+                state.asked[message.hop_by_hop] = message
+                out += [one] if asked is None else asked(message)
             else:
-                out += answers(message, state.requests.get(message.hop_by_hop))
+                out += [one] if answers is None else answers(message, state.requests.get(message.hop_by_hop))
         write(link, b"".join(out) + bytes(buffer))
 
     setattr(Link, "data_received", data_received)  # noqa: B010 - a fault is put into the class on purpose
@@ -75,6 +100,7 @@ class _Kept:
     def __init__(self) -> None:
         self.buffer = bytearray()
         self.requests: dict[int, Message] = {}
+        self.asked: dict[int, Message] = {}
 
 
 _KEPT: dict[Link, _Kept] = {}

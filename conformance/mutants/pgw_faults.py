@@ -1,8 +1,233 @@
-"""The mutants of a gateway."""
+"""The mutants of a gateway: what it sends and what it reads, changed on its way as a careless client would."""
 
 from __future__ import annotations
 
-from conformance.mutants.mutant import Mutant
+from collections.abc import Callable
 
-MUTANTS: tuple[Mutant, ...] = ()
+from conformance.mutants.front import Answers, Requests, in_services, install, rebuilt, replaced, without
+from conformance.mutants.mutant import Mutant
+from conformance.wire.avp import Avp, avp
+from conformance.wire.message import ASR, CCR, RAR, T_FLAG, Message
+
+_FOUND: list[Mutant] = []
+
+
+def on_asked(fault: str) -> Callable[[Requests], Requests]:
+    """Registers a mutant that sends wrong CCRs."""
+
+    def register(change: Requests) -> Requests:
+        def only_ccr(message: Message) -> list[bytes]:
+            return change(message) if message.command == CCR else [message.octets]
+
+        _FOUND.append(Mutant(change.__name__, fault, lambda: install(asked=only_ccr)))
+        return change
+
+    return register
+
+
+def on_told(fault: str) -> Callable[[Answers], Answers]:
+    """Registers a mutant that misreads CCAs."""
+
+    def register(change: Answers) -> Answers:
+        def only_cca(message: Message, request: Message | None) -> list[bytes]:
+            return change(message, request) if message.command == CCR else [message.octets]
+
+        _FOUND.append(Mutant(change.__name__, fault, lambda: install(told=only_cca)))
+        return change
+
+    return register
+
+
+def _ignoring(name: str, *avps: str) -> None:
+    """A mutant that does not look at some AVPs of an MSCC in answers."""
+
+    def change(answer: Message, _: Message | None) -> list[bytes]:
+        return [in_services(answer, lambda item: b"" if item.name in avps else None)]
+
+    change.__name__ = name
+    on_told(f"{' and '.join(avps)} in an MSCC is not looked at")(change)
+
+
+_ignoring("validity_ignored", "Validity-Time")
+_ignoring("holding_time_ignored", "Quota-Holding-Time")
+_ignoring("threshold_ignored", "Volume-Quota-Threshold")
+_ignoring("triggers_ignored", "Trigger")
+_ignoring("final_units_ignored", "Final-Unit-Indication")
+
+
+@on_told("the command's Result-Code is not looked at where an MSCC says 2001")
+def command_level_ignored(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    good = avp("Result-Code", 2001)
+    return [replaced(answer, lambda item: good if item.name == "Result-Code" else None)]
+
+
+@on_told("a refusal of one rating group is taken for the whole session")
+def refusal_of_one_is_of_all(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    codes = [service.result_code for service in answer.services if (service.result_code or 2001) >= 3000]
+    if not codes:
+        return [answer.octets]
+    bad = avp("Result-Code", codes[0] or 0)
+    return [replaced(answer, lambda item: bad if item.name == "Result-Code" else None)]
+
+
+@on_told("Credit-Control-Failure-Handling of the OCS is not looked at")
+def failure_handling_ignored(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    return [without(answer, "Credit-Control-Failure-Handling")]
+
+
+@on_told("an MSCC without Result-Code is a failure")
+def missing_code_is_failure(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+
+    def service(item: Avp) -> bytes | None:
+        if item.name != "Multiple-Services-Credit-Control" or item.tree.first("Result-Code") is not None:
+            return None
+        return avp(item.name, [item.data, avp("Result-Code", 5012)])
+
+    return [replaced(answer, service)]
+
+
+def _cumulative() -> Requests:
+    totals: dict[tuple[str | None, int | None], int] = {}
+
+    def usage_cumulative(request: Message) -> list[bytes]:
+        groups = iter([service.rating_group for service in request.services])
+
+        def service(item: Avp) -> bytes | None:
+            if item.name != "Multiple-Services-Credit-Control":
+                return None
+            key = request.session_id, next(groups, None)
+
+            def used(one: Avp) -> bytes:
+                if one.name != "CC-Total-Octets":
+                    return one.octets
+                totals[key] = totals.get(key, 0) + (one.number or 0)
+                return avp("CC-Total-Octets", totals[key])
+
+            return avp(
+                item.name,
+                [
+                    avp(inner.name, [used(one) for one in inner.tree])
+                    if inner.name == "Used-Service-Unit"
+                    else inner.octets
+                    for inner in item.tree
+                ],
+            )
+
+        return [replaced(request, service)]
+
+    return usage_cumulative
+
+
+on_asked("used units are counted from the start of the session")(_cumulative())
+
+
+@on_asked("the final report is forgotten")
+def final_report_forgotten(request: Message) -> list[bytes]:
+    """See its fault."""
+    if request.tree.number("CC-Request-Type") != 3:
+        return [request.octets]
+    return [without(request, "Multiple-Services-Credit-Control")]
+
+
+@on_asked("Reporting-Reason is never sent")
+def reasons_missing(request: Message) -> list[bytes]:
+    """See its fault."""
+
+    def service(item: Avp) -> bytes | None:
+        if item.name == "Reporting-Reason":
+            return b""
+        if item.name == "Used-Service-Unit":
+            return avp(item.name, [one.octets for one in item.tree if one.name != "Reporting-Reason"])
+        return None
+
+    return [in_services(request, service)]
+
+
+@on_asked("uplink and downlink octets change places")
+def directions_swapped(request: Message) -> list[bytes]:
+    """See its fault."""
+    other = {"CC-Input-Octets": "CC-Output-Octets", "CC-Output-Octets": "CC-Input-Octets"}
+
+    def service(item: Avp) -> bytes | None:
+        if item.name != "Used-Service-Unit":
+            return None
+        return avp(item.name, [avp(other.get(one.name, one.name), one.data) for one in item.tree])
+
+    return [in_services(request, service)]
+
+
+@on_asked("only input and output octets are reported, whatever was granted")
+def total_never_reported(request: Message) -> list[bytes]:
+    """See its fault."""
+
+    def service(item: Avp) -> bytes | None:
+        if item.name != "Used-Service-Unit":
+            return None
+        return avp(item.name, [one.octets for one in item.tree if one.name != "CC-Total-Octets"])
+
+    return [in_services(request, service)]
+
+
+@on_asked("the T bit is never set")
+def t_bit_never(request: Message) -> list[bytes]:
+    """See its fault."""
+    return [rebuilt(request, flags=request.flags & ~T_FLAG)]
+
+
+@on_asked("the T bit is always set")
+def t_bit_always(request: Message) -> list[bytes]:
+    """See its fault."""
+    return [rebuilt(request, flags=request.flags | T_FLAG)]
+
+
+@on_asked("every CCR has a Session-Id of its own")
+def session_id_changes(request: Message) -> list[bytes]:
+    """See its fault."""
+    number = request.tree.number("CC-Request-Number")
+    return [
+        replaced(
+            request, lambda item: avp("Session-Id", f"{item.text};{number}") if item.name == "Session-Id" else None
+        )
+    ]
+
+
+@on_asked("Multiple-Services-Indicator is not sent")
+def indicator_missing(request: Message) -> list[bytes]:
+    """See its fault."""
+    return [without(request, "Multiple-Services-Indicator")]
+
+
+@on_asked("Termination-Cause is not sent")
+def cause_missing(request: Message) -> list[bytes]:
+    """See its fault."""
+    return [without(request, "Termination-Cause")]
+
+
+def _pushes_agreed(answer: Message, _: Message | None) -> list[bytes]:
+    if answer.command not in (RAR, ASR):
+        return [answer.octets]
+    good = avp("Result-Code", 2001)
+    return [replaced(answer, lambda item: good if item.name == "Result-Code" else None)]
+
+
+_FOUND.append(
+    Mutant(
+        "pushes_always_2001",
+        "RAR and ASR are answered 2001, whatever they are",
+        lambda: install(answers=_pushes_agreed),
+    )
+)
+
+
+def _pushes_dropped(request: Message) -> list[bytes]:
+    return [] if request.command in (RAR, ASR) else [request.octets]
+
+
+_FOUND.append(Mutant("pushes_unknown", "RAR and ASR are not understood", lambda: install(requests=_pushes_dropped)))
+
+MUTANTS: tuple[Mutant, ...] = tuple(_FOUND)
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

@@ -1,4 +1,4 @@
-"""One gateway as a process: our charging trigger function on one Gy connection, worked over a small HTTP door.
+"""One gateway as a process: that of `splitsim pgw`, with a small HTTP door in place of cars that drive.
 
     python -m conformance.mutants.pgw_node HOST:PORT [--tx S] [--reconnect S] [--mutant NAME]
 
@@ -18,14 +18,15 @@ from urllib.parse import parse_qsl, urlsplit
 from msgspec.structs import replace
 
 from conformance.mutants.pgw_faults import BY_NAME
-from ocs.gy.client import GyClient, UnreadableAnswerError
-from ocs.gy.link import fresh_identifiers
-from ocs.gy.messages import Asa, Asr, Cca, ErrorAnswer, Raa, Rar
-from ocs.gy.node import Identity, Timers
+from ocs.gy.messages import Asa, Asr, Cca, Ccr, ErrorAnswer, Raa, Rar
+from ocs.gy.node import Timers
 from ocs.units import SECOND
-from sim.pgw.session import Bearer, CtfSession, Settings, unknown_session
+from sim.pgw.bearer import Bearer, Settings
+from sim.pgw.gateway import Gateway, LiveSession
 
 HOST, REALM = "pgw.splitsim.example", "splitsim.example"
+_PATIENCE_SECONDS = 0.3
+"""How long traffic waits for quota before it gives up."""
 
 
 def now() -> int:
@@ -33,96 +34,38 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-class Gateway:
-    """Sessions over one connection that is dialled again when it is lost."""
+class Nobody:
+    """Is told of everything, and does nothing with it."""
 
-    def __init__(self, address: tuple[str, int], settings: Settings, timers: Timers, reconnect_seconds: float) -> None:
-        self.address = address
-        self.settings = settings
-        self.timers = timers
-        self.reconnect_seconds = reconnect_seconds
-        self.client: GyClient | None = None
-        self.sessions: dict[str, CtfSession] = {}
-        self.bearers: dict[str, Bearer] = {}
-        self.by_id: dict[str, CtfSession] = {}
-        self._identifiers = fresh_identifiers()
-        self._first_sent: dict[str, int] = {}
-        self._busy: set[CtfSession] = set()
+    def asked(self, request: Ccr, repeated: bool) -> None:
+        """A request goes out."""
+
+    def answered(self, request: Ccr, answer: Cca | ErrorAnswer | None) -> None:
+        """Its answer."""
+
+    def pushed(self, push: Rar | Asr, reply: Raa | Asa) -> None:
+        """A push and its reply."""
+
+    def connection(self, news: str) -> None:
+        """The connection went or came."""
+
+
+class Users:
+    """Those who are attached, by IMSI, worked over HTTP."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self._here: dict[str, tuple[LiveSession, Bearer]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._count = 0
 
-    async def stay_connected(self) -> None:
-        """Dials, and dials again."""
-        identity = Identity(host=HOST, realm=REALM, origin_state_id=int(time.time()))
-        while True:
-            try:
-                self.client = await GyClient.connect(
-                    *self.address, identity, on_push=self.on_push, timers=self.timers, identifiers=self._identifiers
-                )
-                self.pump_all()
-                await self.client.closed()
-            except (OSError, TimeoutError):
-                pass
-            self.client = None
-            await asyncio.sleep(self.reconnect_seconds)
-
-    def on_push(self, push: Rar | Asr) -> Raa | Asa | ErrorAnswer:
-        """RAR or ASR; its CCR follows."""
-        session = self.by_id.get(push.session_id)
-        if session is None or session.ended:
-            return unknown_session(self.settings, push)
-        answer = session.on_push(push, now())
-        asyncio.get_running_loop().call_soon(self.pump, session)
-        return answer
-
-    def pump_all(self) -> None:
-        """Whatever waits may go."""
-        for session in list(self.sessions.values()):
-            self.pump(session)
-
-    def pump(self, session: CtfSession) -> None:
-        """Sends what the session wants to send, unless it waits for an answer."""
-        if session in self._busy:
-            return
-        session.tick(now())
-        request = session.next_request(now())
-        if request is None:
-            self._sleep(session)
-            return
-        self._busy.add(session)
-        task = asyncio.ensure_future(self._exchange(session, request))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _exchange(self, session: CtfSession, request: object) -> None:
-        answer: Cca | ErrorAnswer | None = None
-        try:
-            if self.client is not None and self.client.is_open:
-                async with asyncio.timeout(self.settings.tx_seconds):
-                    answer = await self.client.request(request, retransmitted=session.repeated)  # type: ignore[arg-type]
-        except (ConnectionError, TimeoutError, UnreadableAnswerError):
-            answer = None
-        session.on_answer(answer, now())
-        self._busy.discard(session)
-        self.pump(session)
-
-    def _sleep(self, session: CtfSession) -> None:
-        deadline = session.next_deadline()
-        if deadline is not None and not session.ended:
-            delay = max(0.0, (deadline - now()) / SECOND)
-            asyncio.get_running_loop().call_later(min(delay, 3600.0) + 0.001, self.pump, session)
-
-    # --- the door -----------------------------------------------------------------------------------------------------
-
     async def operate(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """HTTP, as little of it as a hook needs."""
+        """One request of the door."""
         line = (await reader.readline()).decode("latin-1")
         while (await reader.readline()).strip():
             pass
         url = urlsplit(line.split(" ")[1])
-        query = dict(parse_qsl(url.query))
-        text = await self._operation(url.path, query)
-        body = text.encode()
+        body = (await self._operation(url.path, dict(parse_qsl(url.query)))).encode()
         writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         await writer.drain()
         writer.close()
@@ -130,37 +73,50 @@ class Gateway:
     async def _operation(self, path: str, query: dict[str, str]) -> str:
         imsi = query.get("imsi", "")
         if path == "/attach":
-            self._count += 1
-            bearer = Bearer(
-                imsi=imsi, apn=query["apn"], charging_id=self._count, pdp_address="10.0.0.1",
-                sgsn_address="127.0.0.3", ggsn_address="127.0.0.4",
-            )  # fmt: skip
-            session = CtfSession(self.settings, f"{HOST};{int(time.time())};{self._count}", bearer)
-            self.sessions[imsi] = self.by_id[session.session_id] = session
-            self.bearers[imsi] = bearer
-            session.attach(now(), [int(group) for group in query.get("rating_groups", "").split()])
-            self.pump(session)
+            self._attach(imsi, query["apn"], [int(group) for group in query.get("rating_groups", "").split()])
+        elif imsi not in self._here:
+            return "0"
         elif path == "/use":
             up, down = int(query.get("up", 0)), int(query.get("down", 0))
             return str(await self._use(imsi, int(query["rating_group"]), up, down))
-        elif path == "/change" and imsi in self.sessions:
-            bearer = replace(self.bearers[imsi], rat_type=1)
-            self.sessions[imsi].change(int(query["trigger"]), bearer, now())
-            self.pump(self.sessions[imsi])
-        elif path == "/detach" and imsi in self.sessions:
-            session = self.sessions.pop(imsi)
-            session.detach(now())
-            self.pump(session)
+        elif path == "/change":
+            live, bearer = self._here[imsi]
+            live.session.change(int(query["trigger"]), replace(bearer, rat_type=1), now())
+            live.talk()
+        elif path == "/detach":
+            live, _ = self._here.pop(imsi)
+            live.session.detach(now())
+            live.talk()
         return ""
+
+    def _attach(self, imsi: str, apn: str, groups: list[int]) -> None:
+        self._count += 1
+        bearer = Bearer(
+            imsi=imsi, apn=apn, charging_id=self._count, pdp_address="10.0.0.1", sgsn_address="127.0.0.3",
+            ggsn_address="127.0.0.4",
+        )  # fmt: skip
+        live = self.gateway.session(f"{HOST};{int(time.time())};{self._count}", bearer)
+        self._here[imsi] = live, bearer
+        live.session.attach(now(), groups)
+        task = asyncio.create_task(self._live(live))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _live(self, live: LiveSession) -> None:
+        """Says what the session has to say until it has ended."""
+        while not live.session.ended:
+            live.talk()
+            await live.rest(now() + 3600 * SECOND)
+        self.gateway.forget(live)
 
     async def _use(self, imsi: str, group: int, up: int, down: int) -> int:
         """Moves octets as far as quota allows, waiting a little for more of it; how many passed."""
-        session = self.sessions.get(imsi)
-        passed = 0
-        deadline = time.monotonic() + 0.3
-        while session is not None and passed < up + down and time.monotonic() < deadline:
+        session = self._here[imsi][0].session
+        live, passed = self._here[imsi][0], 0
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while passed < up + down and time.monotonic() < deadline:
             session.demand(group, now())
-            self.pump(session)
+            live.talk()
             part = min(session.passable(group), up + down - passed)
             if part == 0:
                 await asyncio.sleep(0.01)
@@ -168,8 +124,7 @@ class Gateway:
             upward = min(part, max(0, up - passed))
             session.count(group, upward, part - upward, now())
             passed += part
-            session.tick(now())
-            self.pump(session)
+            live.talk()
         return passed
 
 
@@ -178,13 +133,19 @@ async def run(arguments: argparse.Namespace) -> None:
     host, _, port = arguments.ocs.rpartition(":")
     settings = Settings(
         origin_host=HOST, origin_realm=REALM, destination_realm="conformance.example", tx_seconds=arguments.tx,
-        retry_seconds=1,
+        retry_seconds=1, origin_state_id=int(time.time()),
     )  # fmt: skip
-    timers = Timers(capabilities=2 * SECOND, watchdog=int(arguments.watchdog * SECOND), closing=SECOND)
-    gateway = Gateway((host, int(port)), settings, timers, arguments.reconnect)
-    door = await asyncio.start_server(gateway.operate, "127.0.0.1", 0)
+    timers = Timers(
+        capabilities=2 * SECOND,
+        watchdog=int(arguments.watchdog * SECOND),
+        closing=SECOND,
+        reconnect=int(arguments.reconnect * SECOND),
+    )
+    gateway = Gateway(settings, (host, int(port)), Nobody(), now, timers)
+    await gateway.open()
+    door = await asyncio.start_server(Users(gateway).operate, "127.0.0.1", 0)
     print(json.dumps({"http": door.sockets[0].getsockname()[1]}), flush=True)
-    await gateway.stay_connected()
+    await asyncio.Event().wait()
 
 
 def main() -> None:

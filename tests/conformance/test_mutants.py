@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 
 from conformance.cases import cases
-from conformance.mutants.faults import BY_NAME, MUTANTS
+from conformance.mutants import faults, pgw_faults
 from conformance.mutants.matrix import kill, quick_cases
 from conformance.mutants.mutant import Mutant
 from conformance.mutants.started import started_node
 from conformance.runner import run_cases
 from conformance.selection import Selection
 from conformance.verdicts import Verdict
+
+MUTANTS = (*faults.MUTANTS, *pgw_faults.MUTANTS)
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 
 SAMPLE = {
     "double_debit": "RFC6733-3-8",
@@ -22,6 +25,8 @@ SAMPLE = {
     "error_bit_missing": "RFC6733-7.1.3-3",
     "bad_lengths_unanswered": "RFC6733-7.1.5-8/60000",
     "reauthorisation_for_ever": "OPEN5GS-3",
+    "usage_cumulative": "RFC8506-5.3-2",
+    "command_level_ignored": "RFC8506-5.1.2-6",
 }
 """A mutant, and one of the cases that find it."""
 
@@ -40,7 +45,7 @@ def test_a_mutant_is_found(name: str, case_id: str) -> None:
 @pytest.mark.soak
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_every_mutant_is_found_by_the_whole_suite(mutant: Mutant) -> None:
-    killed = kill(mutant, quick_cases())
+    killed = kill(mutant, quick_cases() + quick_cases("pgw"))
     assert not killed.survived
 
 
