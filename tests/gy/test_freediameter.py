@@ -29,24 +29,20 @@ pytestmark = pytest.mark.skipif(
     reason="freeDiameter is not installed (Debian packages freediameterd, freediameter-extensions)",
 )
 
-CONFIGURATION = """
-Identity = "dra.example";
-Realm = "example";
-ListenOn = "127.0.0.1";
-Port = {port};
-SecPort = 0;
-No_SCTP;
-No_IPv6;
-TLS_Cred = "{folder}/cert.pem", "{folder}/key.pem";
-TLS_CA = "{folder}/cert.pem";
-LoadExtension = "{extensions}/dict_rfc5777.fdx";
-LoadExtension = "{extensions}/dict_mip6i.fdx";
-LoadExtension = "{extensions}/dict_nasreq.fdx";
-LoadExtension = "{extensions}/dict_dcca.fdx";
-LoadExtension = "{extensions}/dict_dcca_3gpp.fdx";
-LoadExtension = "{extensions}/acl_wl.fdx" : "{folder}/acl.conf";
-ConnectPeer = "ocs.example" {{ ConnectTo = "127.0.0.1"; Port = {ocs_port}; No_TLS; TcTimer = 1; }};
-"""
+GUIDE = Path(__file__).parents[2] / "docs" / "connect-a-pgw.md"
+
+
+def configuration(port: int, ocs_port: int, folder: Path) -> str:
+    """What the guide tells to write, on the loopback, with files of our own."""
+    [block] = [block for block in GUIDE.read_text().split("```") if 'Identity = "dra.example"' in block]
+    for said, here in (
+        ("\nPort = 3868;", f'\nPort = {port};\nListenOn = "127.0.0.1";\nNo_IPv6;'),
+        ('ConnectTo = "192.0.2.10"; Port = 3868;', f'ConnectTo = "127.0.0.1"; Port = {ocs_port}; TcTimer = 1;'),
+        ("/etc/freeDiameter", str(folder)),
+    ):
+        assert said in block
+        block = block.replace(said, here)
+    return block
 
 
 def free_port() -> int:
@@ -62,10 +58,8 @@ async def relay(folder: Path, ocs_port: int) -> AsyncIterator[int]:
     certificate = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     certificate += ["-subj", "/CN=dra.example", "-days", "2", "-out", "cert.pem", "-keyout", "key.pem"]
     subprocess.run(certificate, cwd=folder, check=True, capture_output=True)
-    (folder / "acl.conf").write_text("ALLOW_IPSEC *.example\n")
-    (folder / "relay.conf").write_text(
-        CONFIGURATION.format(port=port, ocs_port=ocs_port, folder=folder, extensions=EXTENSIONS)
-    )
+    (folder / "acl_wl.conf").write_text("ALLOW_IPSEC *.example\n")
+    (folder / "relay.conf").write_text(configuration(port, ocs_port, folder))
     with (folder / "log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             "freeDiameterd", "-c", str(folder / "relay.conf"), stdout=log, stderr=subprocess.STDOUT

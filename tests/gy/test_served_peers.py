@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -74,3 +75,12 @@ def test_what_does_not_go_together(tmp_path: Path) -> None:
         assert told in done.stderr
         assert "--gy" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_the_guide_names_options_that_exist(tmp_path: Path) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "connect-a-pgw.md").read_text()
+    for command in ("serve", "pgw", "usage", "explain", "topup", "resume"):
+        told = splitsim(command, "--help", cwd=tmp_path).stdout
+        for line in re.findall(rf"splitsim {command}([^`]*)", guide):
+            for option in re.findall(r"--[a-z][a-z-]+", line):
+                assert option in told, (command, option)
