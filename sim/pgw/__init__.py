@@ -2,10 +2,10 @@
 
 - `session` one Gy session: what to ask and report, and when. No clock, no sockets: instants come in, messages go out.
 - `states` RFC 8506's client state machine as a table.
-- `quota` one rating group of a session: counts octets, knows when a report is due and why (TS 32.299 6.5).
-- `bearer` what the gateway knows of itself and of a PDN connection, as it stands in every CCR.
-- `gateway` the asyncio skin: sessions over one Gy connection that may break and come back.
-- `drive` cars on that skin that move octets at a rate in real time (`splitsim pgw`).
+- `quota` one rating group of a session: knows when a report is due and why (TS 32.299 6.5); `meter` counts its octets.
+- `bearer` what the gateway knows of itself and of a PDN connection; `messages` how that stands in every CCR.
+- `gateway` the asyncio skin: sessions over one Gy connection, an `uplink` that may break and comes back.
+- `drive` devices on that skin that move octets at a rate; `telling` says Gy in words; `command` is `splitsim pgw`.
 
 The SimPy skin is `sim.connection` and `sim.world`. Start with `session`.
 """
