@@ -145,7 +145,8 @@ class Link(asyncio.Protocol):
     def _begin(self) -> None:
         assert self.transport is not None
         self.transport.set_write_buffer_limits(high=_WRITE_BUFFER_OCTETS)
-        self.peer.connected(self._now(), self.transport.get_extra_info("sockname")[0].partition("%")[0])
+        address, *_ = self.transport.get_extra_info("sockname") or ("127.0.0.1",)
+        self.peer.connected(self._now(), address.partition("%")[0])
         self.peer.receive(self._early, self._now())
         self._settle()
 

@@ -55,8 +55,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Requests of one connection without an answer; above it, it is not read until half of them have theirs."""
     waiting: int = 2_048
     """Requests not yet taken; above it those of the busiest peers are refused, new sessions first (see `overload`)."""
-    messages_at_once: int = 64
-    """Messages of one connection handled before the others get their turn."""
+    octets_at_once: int = 65_536
+    """Of one connection handled before the others get their turn; a message counts for 1,024 at least."""
     batch: int = 256
     """Requests handed to the owner at once, an equal share of each connection."""
 

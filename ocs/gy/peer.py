@@ -40,13 +40,16 @@ from ocs.gy.events import (
     RequestArrived,
     RequestRefused,
 )
-from ocs.gy.framing import Header, is_protocol_error, request_header
+from ocs.gy.framing import Header, is_protocol_error
 from ocs.gy.grammar import STRICT, Tolerance
 from ocs.gy.inbox import Inbox
-from ocs.gy.messages import Asa, Asr, Cca, Ccr, Cea, Cer, Dpa, Dpr, Dwa, Dwr, ErrorAnswer, Raa, Rar, ResultCode
+from ocs.gy.messages import Asa, Asr, Cca, Ccr, Cea, Cer, Dpa, Dpr, Dwa, ErrorAnswer, Raa, Rar, ResultCode
 from ocs.gy.node import EndToEndIds, Identity, Limits, Timers
+from ocs.gy.outbox import Outbox
 from ocs.gy.transitions import BASE_INPUTS, TRANSITIONS, Input, State
 
+_LEAST_EFFORT_OCTETS: Final = 1_024
+"""What a message counts for at least when turns are shared out (see `Limits.octets_at_once`)."""
 _REBOOTING: Final = 0
 """The Disconnect-Cause after which a peer may be called again (RFC 6733 5.4.3)."""
 
@@ -83,18 +86,14 @@ class Peer:
         """The peer has disconnected and does not want to be called again (RFC 6733 5.4.3)."""
         self.timers = timers
         self._limits = limits
-        self._identifiers = identifiers
         self._watchdog = timers.watchdog + watchdog_jitter
         self._tolerance_of = tolerance
         self._serves = serves
         self._tolerance = STRICT
         self._inbox = Inbox()
+        self._outbox = Outbox(identifiers)
         self._saturated = False
         self._events: list[Event] = []
-        self._reflexes: list[bytes] = []
-        self._outgoing: list[bytes] = []
-        self._next_hop_by_hop = 1
-        self._awaited: dict[int, int] = {}
         self._deadline: int | None = None
         self._watched = False
         self._suspect = False
@@ -117,10 +116,10 @@ class Peer:
             return
         self._now = now
         self._inbox.put(octets, now)
-        for _ in range(self._limits.messages_at_once):
-            if not self.has_backlog:
-                break
+        handled = 0
+        while self.has_backlog and handled < self._limits.octets_at_once:
             message = self._inbox.take()
+            handled += max(len(message), _LEAST_EFFORT_OCTETS)
             decoded = decode(message, self._tolerance)
             self._step(_input(decoded.header), decoded, message)
         if self._inbox.broken:
@@ -169,15 +168,11 @@ class Peer:
 
     def outgoing(self) -> bytes:
         """All octets to write now, in one piece; they are handed out once."""
-        octets = self.reflexes() + b"".join(self._outgoing)
-        self._outgoing.clear()
-        return octets
+        return self._outbox.take()
 
     def reflexes(self) -> bytes:
         """Only what the peer layer says by itself (CEA, DWA, errors): for a skin that holds the owner's words back."""
-        octets = b"".join(self._reflexes)
-        self._reflexes.clear()
-        return octets
+        return self._outbox.take_first()
 
     # --- the owner's side ---------------------------------------------------------------------------------------------
 
@@ -203,21 +198,12 @@ class Peer:
         self._step(Input.PROBED)
 
     def send_request(self, message: Request, *, retransmitted: bool = False, end_to_end: int | None = None) -> int:
-        """Queues a request and gives its Hop-by-Hop id, which its answer will bear.
-
-        A repeated request keeps the End-to-End id of the first and has the T bit (RFC 6733 3).
-        """
-        if end_to_end is None:
-            end_to_end = self._identifiers.take()
-        hop_by_hop = self._take_hop_by_hop()
-        header = request_header(type(message), hop_by_hop, end_to_end, retransmitted=retransmitted)
-        self._outgoing.append(encode(message, header))
-        self._awaited[hop_by_hop] = header.command_code
-        return hop_by_hop
+        """Queues a request and gives its Hop-by-Hop id, which its answer will bear. See `Outbox.ask`."""
+        return self._outbox.ask(message, retransmitted=retransmitted, end_to_end=end_to_end)
 
     def forget(self, hop_by_hop: int) -> None:
         """The owner waits no longer: a late answer will be discarded."""
-        self._awaited.pop(hop_by_hop, None)
+        self._outbox.forget(hop_by_hop)
 
     def answer(self, request: RequestArrived, message: Answer) -> bytes:
         """Queues the answer to a request, with its ids, P bit and Proxy-Info (RFC 6733 6.2); gives its octets."""
@@ -233,7 +219,7 @@ class Peer:
 
     def queue_answer(self, octets: bytes) -> None:
         """Queues an answer; its request is no longer in hand."""
-        self._outgoing.append(octets)
+        self._outbox.put(octets)
         self._out_of_hand()
 
     def decline(self, request: RequestArrived, failure: Failure) -> None:
@@ -246,8 +232,9 @@ class Peer:
         self._out_of_hand()
 
     def stop(self, now: int, cause: int = 0) -> None:
-        """Disconnects in order: DPR, DPA, all requests in hand answered, closed; at the latest when `Timers.closing`
-        has passed. `cause`: RFC 6733 5.4.3.
+        """Disconnects in order: DPR, DPA, what is in hand answered, closed; in `Timers.closing` at the latest.
+
+        `cause`: RFC 6733 5.4.3.
         """
         self._now = now
         self._cause = cause
@@ -270,7 +257,7 @@ class Peer:
 
     def _send_cer(self, decoded: Decoded | None, octets: bytes) -> None:
         self._deadline = self._now + self.timers.capabilities
-        self._ask(base.cer(self.local, self._address))
+        self._outbox.ask(base.cer(self.local, self._address), first=True)
 
     def _hear_cer(self, decoded: Decoded, octets: bytes) -> None:
         cer = decoded.message
@@ -300,7 +287,7 @@ class Peer:
 
     def _take_cea(self, decoded: Decoded, octets: bytes) -> None:
         cea = decoded.message
-        if self._awaited.pop(decoded.header.hop_by_hop, None) is None:
+        if not self._outbox.is_answered(decoded.header):
             self._close("CEA with an unknown Hop-by-Hop id")
         elif not isinstance(cea, Cea):
             text = cea.result_code if isinstance(cea, ErrorAnswer) else decoded.failure and decoded.failure.text
@@ -334,7 +321,7 @@ class Peer:
 
     def _take_dwa(self, decoded: Decoded, octets: bytes) -> None:
         self._alive()
-        self._awaited.pop(decoded.header.hop_by_hop, None)
+        self._outbox.is_answered(decoded.header)
 
     def _answer_dpr(self, decoded: Decoded, octets: bytes) -> None:
         self._deadline = self._now + self.timers.closing
@@ -350,10 +337,10 @@ class Peer:
     def _send_dpr(self, decoded: Decoded | None, octets: bytes) -> None:
         self._deadline = self._now + self.timers.closing
         # Behind what the owner has queued: nothing of it is lost.
-        self._outgoing.append(self._request(base.dpr(self.local, self._cause)))
+        self._outbox.ask(base.dpr(self.local, self._cause))
 
     def _take_dpa(self, decoded: Decoded, octets: bytes) -> None:
-        if self._awaited.pop(decoded.header.hop_by_hop, None) is None:
+        if not self._outbox.is_answered(decoded.header):
             self.state = State.CLOSING
         elif not self.in_hand:
             self._step(Input.ANSWERED)
@@ -380,14 +367,12 @@ class Peer:
 
     def _take_answer(self, decoded: Decoded, octets: bytes) -> None:
         self._alive()
-        hop_by_hop = decoded.header.hop_by_hop
         # Answers nobody waits for are dropped without a word (RFC 6733 6.2.1).
-        if self._awaited.get(hop_by_hop) != decoded.header.command_code:
+        if not self._outbox.is_answered(decoded.header):
             return
-        del self._awaited[hop_by_hop]
         message = decoded.message
         answer = message if isinstance(message, Cca | Raa | Asa | ErrorAnswer) else None
-        self._events.append(AnswerArrived(hop_by_hop, answer, decoded.failure))
+        self._events.append(AnswerArrived(decoded.header.hop_by_hop, answer, decoded.failure))
 
     def _watch(self, decoded: Decoded | None, octets: bytes) -> None:
         if self._watched:
@@ -411,7 +396,7 @@ class Peer:
     def _close(self, reason: str) -> None:
         self.state = State.CLOSED
         self._deadline = None
-        self._awaited.clear()
+        self._outbox.forget_all()
         self._inbox.clear()
         self._events.append(PeerClosed(reason))
 
@@ -427,7 +412,7 @@ class Peer:
                 self._events.append(PeerRecovered())
 
     def _ask_for_life(self) -> None:
-        self._ask(base.dwr(self.local))
+        self._outbox.ask(base.dwr(self.local), first=True)
         self._watched = True
 
     def _suspect_from_now(self) -> None:
@@ -442,21 +427,8 @@ class Peer:
         if not self.in_hand and self.state is State.DRAINING:
             self._step(Input.ANSWERED)
 
-    def _take_hop_by_hop(self) -> int:
-        hop_by_hop = self._next_hop_by_hop
-        self._next_hop_by_hop = hop_by_hop + 1 & 0xFFFFFFFF
-        return hop_by_hop
-
-    def _request(self, message: Cer | Dwr | Dpr) -> bytes:
-        header = request_header(type(message), self._take_hop_by_hop(), self._identifiers.take())
-        self._awaited[header.hop_by_hop] = header.command_code
-        return encode(message, header)
-
-    def _ask(self, message: Cer | Dwr) -> None:
-        self._reflexes.append(self._request(message))
-
     def _reply(self, decoded: Decoded, message: Cea | Dwa | Dpa) -> None:
-        self._reflexes.append(encode(message, decoded.header.answer(), decoded.proxy_info))
+        self._outbox.put(encode(message, decoded.header.answer(), decoded.proxy_info), first=True)
 
     def _refuse_capabilities(self, decoded: Decoded, octets: bytes, failure: Failure) -> None:
         """Answers a CER with an error: a whole CEA, unless it is a protocol error or hardly a CER."""
@@ -468,7 +440,8 @@ class Peer:
 
     def _refuse(self, decoded: Decoded, octets: bytes, failure: Failure) -> None:
         """Answers a request with an error."""
-        self._reflexes.append(write_answer(decoded.header, decoded.proxy_info, refusal(decoded, failure, self.local)))
+        answer = write_answer(decoded.header, decoded.proxy_info, refusal(decoded, failure, self.local))
+        self._outbox.put(answer, first=True)
         self._events.append(RequestRefused(decoded.header, failure, octets))
 
 

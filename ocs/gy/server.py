@@ -119,9 +119,9 @@ class GyServer:
 
     def flush(self) -> None:
         """Sends the answers and pushes that are queued: one write for each connection."""
-        for connection in self.unflushed:
+        unflushed, self.unflushed = self.unflushed, set()
+        for connection in unflushed:
             connection.link.flush()
-        self.unflushed.clear()
 
     def push(self, message: Rar | Asr) -> asyncio.Future[PushAnswer] | None:
         """Queues a request to the gateway named in Destination-Host, until `flush`; None if it is not connected.
@@ -141,6 +141,7 @@ class GyServer:
             self._listener.close()
         for task in self._dialling:
             task.cancel()
+        await asyncio.gather(*self._dialling, return_exceptions=True)
         for connection in tuple(self._connections):
             connection.link.stop(cause)
         if self._connections:

@@ -84,7 +84,7 @@ async def test_only_the_busiest_peers_are_refused() -> None:
 @wired
 async def test_above_all_limits_a_peer_is_not_read_and_nothing_is_lost() -> None:
     """300 terminations, 50 of them in hand: the rest waits in the network."""
-    limits = Limits(waiting=10, in_hand=50, messages_at_once=16, batch=32)
+    limits = Limits(waiting=10, in_hand=50, octets_at_once=16_384, batch=32)
     async with serving(limits=limits, idle=True) as served, await Raw.opened(served.server.port) as raw:
         await raw.send(*[request(3, number) for number in range(300)])
         await until(lambda: served.waiting() == 50)

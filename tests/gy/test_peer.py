@@ -607,7 +607,7 @@ def test_a_repeat_keeps_its_end_to_end_id_and_has_the_t_bit() -> None:
 
 
 def test_one_reading_handles_some_messages_and_leaves_the_rest() -> None:
-    line = opened(limits=Limits(messages_at_once=3))
+    line = opened(limits=Limits(octets_at_once=3_072))
     line.peer.receive(b"".join(octets.dwr(hop_by_hop=number) for number in range(8)), 0)
     assert line.peer.has_backlog
     assert not line.peer.wants_octets
@@ -622,7 +622,7 @@ def test_one_reading_handles_some_messages_and_leaves_the_rest() -> None:
 
 
 def test_garbage_behind_a_backlog_closes_after_it() -> None:
-    line = opened(limits=Limits(messages_at_once=1)).hear(octets.dwr(), octets.dwr(), b"garbage!")
+    line = opened(limits=Limits(octets_at_once=1_024)).hear(octets.dwr(), octets.dwr(), b"garbage!")
     assert [type(message) for message in line.sent] == [Dwa, Dwa]
     assert line.closed_because is not None
     assert "not Diameter" in line.closed_because
