@@ -15,14 +15,14 @@ A service reads `<rating group> [used V] [up V down V] [time N] [units N] [ask [
 [reason R] [because R] [si N] [before V] [after V] [unsure V] [and ...]`; a `-` stands for no rating group, `command`
 for units outside of any MSCC, `V/V` for input and output without a total, `because` for a reason beside the used units,
 `and` begins another set of used units.
-Results: a Result-Code (with `ccfh X`, `failed <AVP>`, `balance X`, `cost <micros>`, `units V`, `fui X`), `ok`,
-`refused`, `none`. What else: services of the answer `<rating group> <code> [V] [<validity>s] [final|redirect|restrict]
-[change <seconds from the start>] [threshold V] [holding Ns] [consumption Ns] [trigger N]` (all of them, or none are
-checked; V is octets, `<n>t` seconds or `<n>u` specific units), `<split>[#n] used/reserved/remaining` in MB (#n: of the
-split's n-th subscription), `vsim <split> <status>`, `rar <session> <rg>` and `asr <session>` (all pushes, in order),
-`edr <rating group> V [late] [unattributed] [time_from_receipt] [overrun V] [cost <micros>] [cycle <id>] [plan
-<id>.<version>] [payer <account>] [plmn X] [zone X] [rate <micros of a block>] [pool <id>] [parts N+N] [reason
-X]` (all records), `why <words of a rule>`, `alarm`.
+Results: a Result-Code (with `ccfh X` or `none`, `failed <AVP>`, `balance X`, `cost <micros>`, `units V`, `fui X`),
+`ok`, `refused`, `none`. What else: services of the answer `<rating group> <code> [si N] [V] [<validity>s]
+[final|redirect|restrict] [change <seconds from the start>] [threshold V] [holding Ns] [consumption Ns] [trigger N]`
+(all of them, or none are checked; V is octets, `<n>t` seconds or `<n>u` specific units), `<split>[#n]
+used/reserved/remaining` in MB (#n: of the split's n-th subscription), `vsim <split> <status>`, `rar <session> <rg>`
+and `asr <session>` (all pushes, in order), `edr <rating group> V [late] [unattributed] [time_from_receipt] [overrun
+V] [cost <micros>] [cycle <id>] [plan <id>.<version>] [payer <account>] [plmn X] [zone X] [rate <micros of a block>]
+[pool <id>] [balance N>N] [parts N+N] [reason X]` (all records, or `edr none`), `why <words of a rule>`, `alarm`.
 
 Balances are read off the ledger lines, not from the engine's memory.
 """

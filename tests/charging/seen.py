@@ -30,6 +30,7 @@ ACTIONS = {
 def described(mscc: MultipleServicesCreditControl) -> str:
     """An MSCC of an answer in the words of a case."""
     words = ["-" if mscc.rating_group is None else str(mscc.rating_group), str(mscc.result_code)]
+    words.extend(f"si {identifier}" for identifier in mscc.service_identifier)
     if mscc.granted_service_unit is not None:
         granted = mscc.granted_service_unit
         words.append(units(granted))
@@ -83,6 +84,8 @@ def edr_words(edr: Edr, like: str) -> str:
         words.append(f"rate {edr.unit_price_micros}")
     if " pool " in like:
         words.append(f"pool {edr.pool_id}")
+    if " balance " in like:
+        words.append(f"balance {edr.balance_before}>{edr.balance_after}")
     if " parts " in like:
         words.append("parts " + "+".join(str(part.amount) for part in edr.bucket_parts))
     if " reason " in like:
@@ -114,7 +117,8 @@ def check(player: Player, outcome: Outcome, expected: str) -> Iterator[tuple[str
             yield "Result-Code", int(code), answer.result_code
             for word, value in zip(more[::2], more[1::2], strict=True):
                 if word == "ccfh":
-                    yield word, CreditControlFailureHandling[value], answer.credit_control_failure_handling
+                    ought = None if value == "none" else CreditControlFailureHandling[value]
+                    yield word, ought, answer.credit_control_failure_handling
                 elif word == "failed":
                     found = [int.from_bytes(avp.octets[:4], "big") for avp in answer.failed_avp]
                     yield word, value, BY_CODE[found[0], 0].name if found else None
@@ -139,7 +143,9 @@ def check(player: Player, outcome: Outcome, expected: str) -> Iterator[tuple[str
     ]
     yield "pushes", [fact for fact in facts if fact.startswith(("rar ", "asr "))], pushes
     edrs = [exact(fact.removeprefix("edr ")) for fact in facts if fact.startswith("edr ")]
-    if edrs:
+    if edrs == ["none"]:
+        yield "records", [], outcome.edrs
+    elif edrs:
         like = " ".join(edrs)
         yield "records", edrs, [edr_words(edr, f" {like} ") for edr in outcome.edrs]
     yield "alarm", "alarm" in facts, bool(outcome.alarms)
