@@ -41,6 +41,7 @@ from ocs.gy.shapes import Shapes
 from ocs.gy.writing import writer
 
 _SESSION_ID: Final = 263
+_ORIGIN_HOST: Final = 264
 _CC_REQUEST_NUMBER: Final = 415
 _CC_REQUEST_TYPE: Final = 416
 
@@ -54,8 +55,8 @@ _TOLERANT: Final = frozenset({layout_of(MultipleServicesCreditControl), layout_o
 class Decoded(msgspec.Struct, gc=False):
     """A message as read: either `message` or `failure` is there.
 
-    `proxy_info`: each Proxy-Info AVP whole, in order, to be echoed. Of a message that failed, `session_id`,
-    `cc_request_type` and `cc_request_number` are what could be read of it nevertheless, for the answer to it.
+    `proxy_info`: each Proxy-Info AVP whole, in order, to be echoed. Of a message that failed, `session_id` and what
+    follows is what could be read of it nevertheless, for the answer to it.
     """
 
     header: Header
@@ -65,6 +66,7 @@ class Decoded(msgspec.Struct, gc=False):
     session_id: str | None = None
     cc_request_type: CcRequestType | None = None
     cc_request_number: int | None = None
+    origin_host: str | None = None
 
 
 # --- decoding ---------------------------------------------------------------------------------------------------------
@@ -192,6 +194,9 @@ def _salvage(octets: bytes, header: Header, failure: Failure) -> Decoded:
         elif avp.code == _SESSION_ID and decoded.session_id is None:
             with contextlib.suppress(UnicodeDecodeError):
                 decoded.session_id = avp.data.decode()
+        elif avp.code == _ORIGIN_HOST and decoded.origin_host is None:
+            with contextlib.suppress(UnicodeDecodeError):
+                decoded.origin_host = avp.data.decode()
         elif avp.code == _CC_REQUEST_TYPE and decoded.cc_request_type is None:
             with contextlib.suppress(ValueError):
                 decoded.cc_request_type = CcRequestType(int.from_bytes(avp.data))

@@ -120,7 +120,7 @@ class Peer:
         while self.has_backlog and handled < self._limits.octets_at_once:
             message = self._inbox.take()
             handled += max(len(message), _LEAST_EFFORT_OCTETS)
-            decoded = decode(message, self._tolerance)
+            decoded = self._decoded(message)
             self._step(_input(decoded.header), decoded, message)
         if self._inbox.broken:
             self._step(Input.BROKEN)
@@ -401,6 +401,18 @@ class Peer:
         self._events.append(PeerClosed(reason))
 
     # --- small parts --------------------------------------------------------------------------------------------------
+
+    def _decoded(self, message: bytes) -> Decoded:
+        """A message as its sender is to be read, which is not the peer if that is a relay."""
+        decoded = decode(message, self._tolerance)
+        failure, sender = decoded.failure, decoded.origin_host
+        if (
+            failure is not None
+            and failure.result_code == ResultCode.AVP_UNSUPPORTED
+            and sender not in {None, self.host}
+        ):
+            return decode(message, self._tolerance_of(sender or ""))
+        return decoded
 
     def _alive(self) -> None:
         """A message has come: the watchdog starts anew. While closing, the deadline stays."""

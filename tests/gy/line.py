@@ -28,6 +28,7 @@ class Line:
     initiator: bool = False
     limits: Limits = field(default_factory=Limits)
     serves: tuple[Any, ...] = (Ccr,)
+    tolerance: dict[str, frozenset[int]] = field(default_factory=dict)
     now: float = 0.0
     events: list[Event] = field(default_factory=list)
     sent: list[Any] = field(default_factory=list)
@@ -42,6 +43,7 @@ class Line:
             timers=TIMERS,
             limits=self.limits,
             serves=self.serves,
+            tolerance=lambda host: self.tolerance.get(host, frozenset()),
         )
         self.peer.connected(0)
         self._collect()

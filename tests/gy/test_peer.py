@@ -481,6 +481,21 @@ def test_whom_a_request_is_for(request_octets: bytes, result_code: int | None) -
     assert line.state is State.OPEN
 
 
+def test_each_gateway_is_read_by_its_own_profile_also_behind_a_relay() -> None:
+    strange = octets.avp(456, octets.u32(432, 1) + octets.avp(7, b"what?", flags=0xC0, vendor=4711))
+    tolerance = {"odd.example": frozenset({4711})}
+    for peer, sender, result_code in (
+        ("odd.example", "odd.example", None),
+        ("dra.example", "odd.example", None),
+        ("dra.example", "pgw.example", 5001),
+        ("pgw.example", "pgw.example", 5001),
+    ):
+        line = Line(tolerance=tolerance).hear(octets.cer(host=peer))
+        line.hear(octets.ccr(strange, _264=octets.text(264, sender)))
+        assert line.of(RequestArrived) == (result_code is None)
+        assert [message.result_code for message in line.sent[1:]] == ([result_code] if result_code else [])
+
+
 def test_permanent_failures_have_the_form_of_the_command() -> None:
     """RFC 6733 7.1.5, RFC 8506 3.2: no E bit, and all that a CCA has to bear."""
     line = opened().hear(octets.ccr(octets.avp(9999, b"what?")))
