@@ -126,6 +126,8 @@ class Bench:
         if not isinstance(reply, Message) or reply.result_code != 2001:
             raise inconclusive(f"no connection: CER was met by {reply.title}")
         line.capabilities = reply
+        if self.ics.timers.after_capabilities_seconds:
+            line.listen(self.ics.timers.after_capabilities_seconds)
         self.run.sut_host = reply.tree.text("Origin-Host")
         self.run.sut_realm = reply.tree.text("Origin-Realm")
         if self.run.realm is None:

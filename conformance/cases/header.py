@@ -215,25 +215,22 @@ def segments(bench: Bench) -> None:
         bench.expect(got, code(2001))
 
 
-@case(
-    "RFC6733-6.2-1",
-    variant="two-peers",
-    seconds=0.5,
-)
+@case("RFC6733-6.2-1", variant="two-peers", seconds=0.5)
 def same_hop_by_hop(bench: Bench) -> None:
-    """Two connections use one Hop-by-Hop id at the same moment."""
+    """Two connections use the same Hop-by-Hop ids at the same moment."""
     subscriber = bench.rich()
     lines = [bench.open_line() for _ in range(2)]
-    for turn in range(20):
-        sessions = [bench.session(subscriber, line=line) for line in lines]
-        hop = 0x01000000 + turn
-        requests = [
-            replace(line.stamp(session.request(INITIAL, session.asking())), hop_by_hop=hop)
-            for line, session in zip(lines, sessions, strict=True)
-        ]
-        for line, request in zip(lines, requests, strict=True):
-            line.send_octets(request.octets())
-        for line, session, request in zip(lines, sessions, requests, strict=True):
+    for turn in range(8):
+        sent = []
+        for line in lines:
+            sessions = [bench.session(subscriber, line=line) for _ in range(8)]
+            sent += [
+                (line, session, replace(line.stamp(session.request(INITIAL, session.asking())), hop_by_hop=hop))
+                for hop, session in enumerate(sessions, 0x01000000 + 16 * turn)
+            ]
+        for line in lines:
+            line.send_together(*(request for owner, _, request in sent if owner is line))
+        for line, session, request in sent:
             reply = line.answer_to(request)
             session.saw(request, reply)
             seen = reply.title if isinstance(reply, NoMessage) else str(reply.tree.text("Session-Id"))

@@ -59,6 +59,7 @@ tester:
 timers:                        # seconds
   answer_seconds: 5            # an answer that takes longer is none
   quiet_seconds: 0.5           # silence of this length counts as "nothing came"
+  after_capabilities_seconds: 0  # a pause after its CEA, for an SUT that loses what comes too soon
   capabilities_seconds: 30     # the SUT closes a connection without CER within this time
   watchdog_seconds: 30         # Tw of the SUT
   wait_most_seconds: 20        # cases that wait longer are left out

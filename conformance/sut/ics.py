@@ -114,6 +114,8 @@ class Timers(_Model):
     answer_seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
     quiet_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
     """How long silence must last before it counts as "nothing came"."""
+    after_capabilities_seconds: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """How long the tester waits after a CEA before it sends anything: for an SUT that loses what comes too soon."""
     capabilities_seconds: Annotated[float, Field(gt=0, le=300)] = 30.0
     """Within this time the SUT closes a connection on which no CER comes."""
     watchdog_seconds: Annotated[float, Field(gt=0, le=300)] = 30.0

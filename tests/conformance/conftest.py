@@ -33,7 +33,7 @@ def foreign(tmp_path: Path) -> Iterator[Ics]:
     try:
         yield Ics(
             sut=Sut(name="python-diameter's node", address=f"127.0.0.1:{port}"),
-            timers=Timers(answer_seconds=0.7, quiet_seconds=0.2, wait_most_seconds=3),
+            timers=Timers(answer_seconds=2, quiet_seconds=0.2, wait_most_seconds=3),
             claims=Claims(peers_restricted=True, rating_group_unknown=False, apn_selects_payer=False),
             subscribers=Subscribers(rich=(Subscriber(imsi="001010000000001", apn="internet", rating_groups=(1, 2)),)),
             hooks={"restart": HookSpec(command=restart)},
@@ -66,7 +66,7 @@ def erlang() -> Iterator[Ics]:
             assert process.stdout.readline().strip() == "listening"
             yield Ics(
                 sut=Sut(name="Erlang's diameter", address=f"127.0.0.1:{port}"),
-                timers=Timers(answer_seconds=3, quiet_seconds=0.3, wait_most_seconds=3),
+                timers=Timers(answer_seconds=3, quiet_seconds=0.3, wait_most_seconds=3, after_capabilities_seconds=0.1),
                 claims=Claims(rating_group_unknown=False, apn_selects_payer=False),
                 subscribers=Subscribers(
                     rich=(Subscriber(imsi="001010000000001", apn="internet", rating_groups=(1, 2)),)
