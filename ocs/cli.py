@@ -34,7 +34,6 @@ from ocs.serving import ServeError, Settings, serve
 from ocs.store.journal import StoreError
 from ocs.store.recovery import fold_rows
 from ocs.store.rows import Row
-from ocs.store.sqlite import read_rows
 
 DEMO: Final = Path(__file__).parent / "demo.yaml"
 _WHOLE: Final = frozenset({"imsi", "number", "type", "at", "answer"})
@@ -357,6 +356,8 @@ def _store(db: str) -> Path:
 
 
 def _rows(db: str) -> list[tuple[int, Row]]:
+    from ocs.store.reading import read_rows  # takes longer to import than most commands take to run
+
     try:
         return read_rows(_store(db))
     except StoreError as error:

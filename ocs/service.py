@@ -4,7 +4,7 @@
 
 Nothing that a batch causes leaves before its rows are durable. An operator's commands and passing deadlines take the
 same way. If an append fails, the process's memory is worth nothing: the batch is answered with an error, and the
-engine is folded anew from what is durable.
+engine is folded anew from what is durable. Until something can be written again, every batch is answered so.
 """
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from ocs.charging.commands import Charge, Command, Expire, Outcome, PushAnswered, Receipt
 from ocs.charging.engine import Engine
-from ocs.gy.messages import Asr, Ccr, ErrorAnswer, Rar, ResultCode
+from ocs.charging.state import State
+from ocs.gy.messages import Asr, Cca, Ccr, ErrorAnswer, Rar, ResultCode
+from ocs.gy.node import Identity
+from ocs.gy.overload import too_busy
 from ocs.gy.server import GyServer, Incoming, PushAnswer
 from ocs.store.journal import Journal, StoreError
 from ocs.store.recovery import CHUNK, fold
@@ -29,6 +33,24 @@ from ocs.units import SECOND
 _FILL_EVERY_SECONDS: Final = 0.5
 """How far the tables may be behind the journal in time, when little happens."""
 _LONGEST_SLEEP_SECONDS: Final = 60.0
+_RETRY_SECONDS: Final = 1.0
+"""Until a deadline that could not be taken in is tried again."""
+
+log = logging.getLogger("splitsim.ocs")
+
+
+class EngineFaultError(Exception):
+    """The engine failed on a command, which is a fault of ours. Nothing of the command was done."""
+
+
+Batch = Sequence[tuple[Command, Incoming | None]]
+
+
+class _Durable(NamedTuple):
+    """What a batch that is in the journal has come to, command by command."""
+
+    outcomes: list[Outcome]
+    answers: list[bytes]
 
 
 def spare_the_collector() -> None:
@@ -57,7 +79,7 @@ class Service:
         *,
         watch_deadlines: bool = True,
         on_outcome: Callable[[Command, int, Outcome], None] | None = None,
-        on_trouble: Callable[[str], None] = lambda _: None,
+        on_trouble: Callable[[str], None] = log.error,
     ) -> None:
         self.engine = engine
         self._journal = journal
@@ -73,14 +95,36 @@ class Service:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = 0
         self._unfilled: list[Outcome] = []
+        self._writable = True
+        self._sound = True
+        """Whether the engine is what the journal says."""
+
+    @property
+    def state(self) -> State:
+        """What holds now.
+
+        Raises:
+            StoreError: nobody knows, since the journal could not be read after a failure.
+        """
+        if not self._sound:
+            self.recover()
+        return self.engine.state
 
     def recover(self) -> None:
-        """Fold the engine, which is new, from the journal. Called before `run`."""
+        """Fold a new engine from the journal. To be called before `run`.
+
+        Raises:
+            StoreError: the journal cannot be read.
+        """
+        self._sound = False
+        state = self.engine.state
+        engine = Engine(state.origin_host, state.origin_realm, state.explaining)
         gc.disable()  # everything that a fold makes stays
         try:
-            self._now = fold(self.engine, self._journal)
+            last, self._unfilled = fold(engine, self._journal)
         finally:
             gc.enable()
+        self.engine, self._now, self._sound = engine, max(self._now, last), True
 
     async def run(self) -> None:
         """Serve until `stop`."""
@@ -90,7 +134,7 @@ class Service:
             self._watch()
         try:
             while batch := await self._server.take():
-                with contextlib.suppress(StoreError):
+                with contextlib.suppress(StoreError, EngineFaultError):
                     self._process([(Charge(item.message, item.retransmitted), item) for item in batch])
         finally:
             self._idle.set()
@@ -103,7 +147,7 @@ class Service:
         """An operator's command, durable when it returns; None for one that has no answer.
 
         Raises:
-            StoreError: it was not done.
+            StoreError, EngineFaultError: it was not done.
         """
         (outcome,) = self._process([(command, None)])
         return outcome.answer if isinstance(outcome.answer, Receipt) else None
@@ -124,7 +168,42 @@ class Service:
 
     # --- one batch ----------------------------------------------------------------------------------------------------
 
-    def _process(self, batch: Sequence[tuple[Command, Incoming | None]]) -> list[Outcome]:
+    def _process(self, batch: Batch) -> list[Outcome]:
+        try:
+            self._get_ready()
+            done = self._make_durable(batch)
+        except StoreError as error:
+            self._refuse(batch, _busy)
+            if self._writable:
+                self._writable = False
+                self._on_trouble(f"requests are refused: {error}")
+                self._forget()
+            raise
+        except Exception as error:
+            log.exception("the engine failed; the commands of the batch are tried one by one")
+            self._forget()
+            if len(batch) == 1:
+                self._refuse(batch, _unable)
+                raise EngineFaultError(f"{type(batch[0][0]).__name__} failed: {error!r}") from error
+            outcomes: list[Outcome] = []
+            for item in batch:
+                with contextlib.suppress(EngineFaultError):
+                    outcomes += self._process([item])
+            return outcomes
+        self._let_go(batch, done)
+        return done.outcomes
+
+    def _get_ready(self) -> None:
+        """After a failure: see that the store can be written again, and that the engine is what it says."""
+        if not self._writable:
+            self._journal.probe()
+            self._writable = True
+            self._on_trouble("the store can be written again")
+        if not self._sound:
+            self.recover()
+
+    def _make_durable(self, batch: Batch) -> _Durable:
+        """Apply, and append: nothing leaves before this returns."""
         self._now = now = max(self._now, self._clock())
         apply = self.engine.apply
         outcomes: list[Outcome] = []
@@ -143,19 +222,20 @@ class Service:
             outcomes.append(outcome)
             answers.append(answer)
             rows.append(Row(now, type(command).__name__, request_octets(command, octets), answer))
-        try:
-            self._journal.append(rows)
-        except StoreError as error:
-            self._lose(batch, error)
-            raise
-        for (_, incoming), answer in zip(batch, answers, strict=True):
+        self._journal.append(rows)
+        return _Durable(outcomes, answers)
+
+    def _let_go(self, batch: Batch, done: _Durable) -> None:
+        """Send what a durable batch has caused."""
+        outcomes = done.outcomes
+        for (_, incoming), answer in zip(batch, done.answers, strict=True):
             if incoming is not None:
                 incoming.send(answer)
         for (command, _), outcome in zip(batch, outcomes, strict=True):
             for push in outcome.pushes:
                 self._push(push)
             if self._on_outcome is not None:
-                self._on_outcome(command, now, outcome)
+                self._on_outcome(command, self._now, outcome)
         self._server.flush()
         if self._journal.has_tables:
             self._unfilled += outcomes
@@ -163,28 +243,21 @@ class Service:
                 self._fill()
         if self._watch_deadlines:
             self._watch()
-        return outcomes
 
-    def _lose(self, batch: Sequence[tuple[Command, Incoming | None]], error: StoreError) -> None:
-        """Nothing of the batch has happened: say so, and start again from what is durable."""
-        self._on_trouble(str(error))
+    def _refuse(self, batch: Batch, answer: Callable[[Ccr, Identity], Cca | ErrorAnswer]) -> None:
+        """Nothing of the batch has happened: say so."""
         for command, incoming in batch:
             if incoming is not None and isinstance(command, Charge):
-                incoming.respond(self._cannot(command.ccr))
+                incoming.respond(answer(command.ccr, self._server.identity))
         self._server.flush()
-        state = self.engine.state
-        self.engine = Engine(state.origin_host, state.origin_realm)
-        self._unfilled = []
-        fold(self.engine, self._journal)
 
-    def _cannot(self, ccr: Ccr) -> ErrorAnswer:
-        """3004 to a client that means this host, 3002 to one that another host could serve (RFC 6733 7.1.3)."""
-        host = self._server.identity.host
-        ours = ccr.destination_host is not None and ccr.destination_host.lower() == host.lower()
-        code = ResultCode.TOO_BUSY if ours else ResultCode.UNABLE_TO_DELIVER
-        return ErrorAnswer(
-            session_id=ccr.session_id, result_code=code, origin_host=host, origin_realm=self._server.identity.realm
-        )
+    def _forget(self) -> None:
+        """The engine has applied what is not durable: start again from what is."""
+        self._sound = False
+        try:
+            self.recover()
+        except StoreError as error:
+            self._on_trouble(str(error))
 
     # --- pushes -------------------------------------------------------------------------------------------------------
 
@@ -198,19 +271,19 @@ class Service:
         told = None if answer is None else await answer
         rating_group = push.rating_group if isinstance(push, Rar) else None
         result_code = None if told is None else told.result_code
-        with contextlib.suppress(StoreError):
+        with contextlib.suppress(StoreError, EngineFaultError):
             self._process([(PushAnswered(push.session_id, rating_group, result_code), None)])
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
-    def _watch(self) -> None:
+    def _watch(self, least_seconds: float = 0) -> None:
         """Be awake when the engine's next deadline comes; an alarm that rings too early is set anew."""
         deadline = self.engine.next_deadline()
         if deadline is None or (self._alarm is not None and self._alarm_at <= deadline):
             return
         if self._alarm is not None:
             self._alarm.cancel()
-        wait = min(max(0, deadline - self._clock()) / SECOND, _LONGEST_SLEEP_SECONDS)
+        wait = min(max(least_seconds, (deadline - self._clock()) / SECOND), _LONGEST_SLEEP_SECONDS)
         self._alarm_at = deadline
         self._alarm = asyncio.get_running_loop().call_later(wait, self._expire)
 
@@ -218,10 +291,12 @@ class Service:
         """Let the engine do what is due when no request comes."""
         self._alarm = None
         deadline = self.engine.next_deadline()
-        if deadline is not None and deadline <= self._clock():
-            with contextlib.suppress(StoreError):
+        try:
+            if deadline is not None and deadline <= self._clock():
                 self._process([(Expire(), None)])
-        self._watch()
+            self._watch()
+        except (StoreError, EngineFaultError):
+            self._watch(_RETRY_SECONDS)
 
     async def _fill_in_time(self) -> None:
         while True:
@@ -238,3 +313,23 @@ class Service:
             self._on_trouble(str(error))
         else:
             self._unfilled = []
+
+
+def _busy(ccr: Ccr, us: Identity) -> ErrorAnswer:
+    """Nothing can be served now: another OCS may be asked, if the client does not mean this one."""
+    failure = too_busy(ccr)
+    return ErrorAnswer(
+        session_id=ccr.session_id, result_code=failure.result_code, origin_host=us.host, origin_realm=us.realm
+    )
+
+
+def _unable(ccr: Ccr, us: Identity) -> Cca:
+    """This one request cannot be served."""
+    return Cca(
+        session_id=ccr.session_id,
+        result_code=ResultCode.UNABLE_TO_COMPLY,
+        origin_host=us.host,
+        origin_realm=us.realm,
+        cc_request_type=ccr.cc_request_type,
+        cc_request_number=ccr.cc_request_number,
+    )

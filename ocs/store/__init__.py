@@ -2,6 +2,7 @@
 
 - `rows`: commands as journal rows and back.
 - `journal`: what a journal does, and the one in memory.
-- `sqlite`: the journal in a SQLite file, with the tables that SQL, portals and billing read.
+- `schema`: the tables behind a journal, and the views for people who ask by SQL.
+- `sqlite`: both in a SQLite file, as their owner writes them; `reading`: as everybody else reads them.
 - `recovery`: an engine as it was, folded from its journal.
 """

@@ -26,18 +26,33 @@ class Journal(Protocol):
             StoreError: none of them is.
         """
 
+    def probe(self) -> None:
+        """Find out, after a failure, whether rows can be appended again.
+
+        Raises:
+            StoreError: they cannot.
+        """
+
     def fill(self, outcomes: Sequence[Outcome]) -> None:
-        """Bring the tables behind the journal up to its end: what all rows since the last call did, in order.
+        """Bring the tables behind the journal forward: what the rows next in order did, one outcome for each row.
 
         Raises:
             StoreError: nothing was written; the tables stay behind.
         """
 
     def rows(self, kind: str | None = None) -> Iterator[tuple[int, Row]]:
-        """Rows with their sequence numbers (the first is 1): all, or those of one kind of command."""
+        """Rows with their sequence numbers (the first is 1): all, or those of one kind of command.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
 
     def filled(self) -> int:
-        """The sequence number that the tables have come to."""
+        """The sequence number that the tables have come to.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
 
     def close(self) -> None:
         """Give the store up."""
@@ -54,6 +69,9 @@ class MemoryJournal:
     def append(self, rows: Sequence[Row]) -> None:
         """See `Journal`."""
         self._rows += rows
+
+    def probe(self) -> None:
+        """It never fails."""
 
     def fill(self, outcomes: Sequence[Outcome]) -> None:
         """There are no tables."""

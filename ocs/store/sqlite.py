@@ -1,8 +1,9 @@
 """The journal in a SQLite file, with the tables behind it. One process owns the file: `<file>.lock` says which.
 
-Opened with any SQL tool it shows `journal` (sequence, instant, kind, request and answer as octets), the views
-`edr` and `transfer` with the columns of `ocs.records`, and `change`, the history of SIMs and subscriptions. Instants
-are microseconds UTC. WAL with synchronous=FULL: a commit is on the disk when it returns.
+Opened with any SQL tool it shows what `ocs.store.schema` names: `journal` (sequence, instant, kind, request and answer
+as octets), the views `edr` and `transfer` with the columns of `ocs.records`, `change`, the history of SIMs and
+subscriptions, and `balance`, `session`, `subscription`. Instants are microseconds UTC. WAL with synchronous=FULL: a
+commit is on the disk when it returns.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -18,46 +20,25 @@ import msgspec
 
 from ocs.charging.commands import Outcome
 from ocs.inventory.history import Change
-from ocs.records.columns import columns, in_order
-from ocs.records.edr import BucketPart, Edr, Transfer
+from ocs.records.columns import columns
+from ocs.records.edr import Edr, Transfer
 from ocs.store.journal import StoreError
 from ocs.store.rows import Row
 
-_SCHEMA_VERSION: Final = 2
-_RECORDS: Final[tuple[tuple[str, type[msgspec.Struct]], ...]] = (
-    ("edr", Edr),
-    ("transfer", Transfer),
-    ("change", Change),
-)
-
-
-def _tables(name: str, record: type[msgspec.Struct]) -> tuple[str, str]:
-    """Records as JSON arrays, one a row, and a view with their columns.
-
-    A row of 53 columns costs five times as much to insert; those who read by SQL pay for the columns instead.
-    """
-    cells = ", ".join(
-        f"json_extract(record, '$[{place}]') AS {column.name}" for place, column in enumerate(columns(record))
-    )
-    return (
-        f"CREATE TABLE {name}_record (number INTEGER PRIMARY KEY, record TEXT NOT NULL)",
-        f"CREATE VIEW {name} AS SELECT {cells} FROM {name}_record",
-    )
-
-
-_SCHEMA: Final = (
-    "CREATE TABLE journal (sequence INTEGER PRIMARY KEY, now INTEGER NOT NULL, kind TEXT NOT NULL,"
-    " request BLOB NOT NULL, answer BLOB NOT NULL)",
-    "CREATE TABLE position (filled INTEGER NOT NULL)",
-    "INSERT INTO position VALUES (0)",
-    *(statement for name, record in _RECORDS for statement in _tables(name, record)),
-    f"PRAGMA user_version = {_SCHEMA_VERSION}",
-)
+_RECORDS: Final = (Edr, Transfer, Change)
+_SCHEMA: Final = (3, [[column.name for column in columns(record)] for record in _RECORDS])
+_SCHEMA_VERSION: Final = zlib.crc32(repr(_SCHEMA).encode()) >> 1
+"""A store is for those who know its records by the same columns."""
+_PATIENCE_SECONDS: Final = 1.0
+"""For another process that holds the file, as a SQL tool may: nothing can be answered meanwhile."""
+_PAGE: Final = 5_000
+"""Rows read at once."""
 _INSERT_JOURNAL: Final = "INSERT INTO journal VALUES (?, ?, ?, ?, ?)"
 _INSERT_EDR: Final = "INSERT INTO edr_record (record) VALUES (?)"
 _INSERT_TRANSFER: Final = "INSERT INTO transfer_record (record) VALUES (?)"
 _INSERT_CHANGE: Final = "INSERT INTO change_record (record) VALUES (?)"
-_PARTS: Final = [column.name for column in columns(Edr)].index("bucket_parts")
+_MOVE: Final = "UPDATE position SET filled = filled + ?"
+_PROBE: Final = "UPDATE position SET probes = probes + ?"
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -74,7 +55,7 @@ class SqliteJournal:
         self._path = path
         self._lock = _own(path)
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(path, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
@@ -83,7 +64,8 @@ class SqliteJournal:
             elif version != _SCHEMA_VERSION:
                 raise StoreError(f"{path}: written by another version (schema {version}, here {_SCHEMA_VERSION})")
             self._last = self._db.execute("SELECT coalesce(max(sequence), 0) FROM journal").fetchone()[0]
-        except sqlite3.Error as error:
+            self._file = _identity(path)
+        except (sqlite3.Error, OSError) as error:
             os.close(self._lock)
             raise StoreError(f"{path}: {error}") from None
         except StoreError:
@@ -97,26 +79,30 @@ class SqliteJournal:
         self._write((_INSERT_JOURNAL, numbered))
         self._last = last + len(rows)
 
+    def probe(self) -> None:
+        """See `Journal`."""
+        self._write((_PROBE, [(1,)]))
+
     def fill(self, outcomes: Sequence[Outcome]) -> None:
         """See `Journal`."""
         edrs = [_text(edr) for outcome in outcomes for edr in outcome.edrs]
         transfers = [_text(line) for outcome in outcomes for line in outcome.transfers]
-        position = ("UPDATE position SET filled = ?", [(self._last,)])
         changes = [_text(change) for outcome in outcomes for change in outcome.changes]
-        self._write((_INSERT_EDR, edrs), (_INSERT_TRANSFER, transfers), (_INSERT_CHANGE, changes), position)
+        moved = [(len(outcomes),)]
+        self._write((_INSERT_EDR, edrs), (_INSERT_TRANSFER, transfers), (_INSERT_CHANGE, changes), (_MOVE, moved))
 
     def rows(self, kind: str | None = None) -> Iterator[tuple[int, Row]]:
         """See `Journal`."""
-        query = "SELECT * FROM journal WHERE ? IS NULL OR kind = ? ORDER BY sequence"
-        try:
-            for sequence, *cells in self._db.execute(query, (kind, kind)):
-                yield sequence, Row(*cells)
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._path}: {error}") from None
+        condition = "" if kind is None else f"kind = '{kind}' AND"
+        query = f"SELECT * FROM journal WHERE {condition} sequence > ? ORDER BY sequence LIMIT {_PAGE}"
+        last = 0
+        while page := self._read(query, last):
+            for last, *cells in page:
+                yield last, Row(*cells)
 
     def filled(self) -> int:
         """See `Journal`."""
-        return int(self._db.execute("SELECT filled FROM position").fetchone()[0])
+        return int(self._read("SELECT filled FROM position")[0][0])
 
     def close(self) -> None:
         """See `Journal`."""
@@ -124,21 +110,32 @@ class SqliteJournal:
         os.close(self._lock)
 
     def _make(self) -> None:
+        from ocs.store.schema import statements  # takes longer to import than most commands take to run
+
         if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             raise StoreError(f"{self._path}: a SQLite file, but no store of splitsim's")
         with self._db:
             self._db.execute("BEGIN")
-            for statement in _SCHEMA:
+            for statement in (*statements(), f"PRAGMA user_version = {_SCHEMA_VERSION}"):
                 self._db.execute(statement)
+
+    def _read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: {error}") from None
 
     def _write(self, *inserts: tuple[str, Sequence[Any]]) -> None:
         """All of it in one transaction, on the disk when this returns."""
         try:
+            if _identity(self._path) != self._file:
+                # SQLite would go on in the file that nobody finds any more.
+                raise StoreError(f"{self._path}: another file has taken its place")
             self._db.execute("BEGIN IMMEDIATE")
             for statement, rows in inserts:
                 self._db.executemany(statement, rows)
             self._db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise StoreError(f"{self._path}: {error}") from None
@@ -148,45 +145,10 @@ def _text(record: msgspec.Struct) -> tuple[str]:
     return (_encode(msgspec.structs.astuple(record)).decode(),)
 
 
-def read_edrs(path: Path) -> list[Edr]:
-    """Every EDR in the store at `path`, whoever owns it, in order of files; as of the last time its tables were filled.
-
-    Raises:
-        StoreError: it cannot be read.
-    """
-    edrs = []
-    for (text,) in _read(path, "SELECT record FROM edr_record"):
-        cells = msgspec.json.decode(text)
-        cells[_PARTS] = tuple(BucketPart(**part) for part in cells[_PARTS])
-        edrs.append(Edr(*cells))
-    return in_order(edrs)
-
-
-def read_transfers(path: Path) -> list[Transfer]:
-    """Every ledger line in the store at `path`, like `read_edrs`."""
-    return in_order(
-        Transfer(*msgspec.json.decode(text)) for (text,) in _read(path, "SELECT record FROM transfer_record")
-    )
-
-
-def read_changes(path: Path) -> list[Change]:
-    """The history of SIMs and subscriptions in the store at `path`, like `read_edrs`."""
-    return in_order(Change(*msgspec.json.decode(text)) for (text,) in _read(path, "SELECT record FROM change_record"))
-
-
-def read_rows(path: Path) -> list[tuple[int, Row]]:
-    """Every journal row in the store at `path`, whoever owns it, with its sequence number."""
-    return [(sequence, Row(*cells)) for sequence, *cells in _read(path, "SELECT * FROM journal ORDER BY sequence")]
-
-
-def _read(path: Path, query: str) -> list[tuple[Any, ...]]:
-    try:
-        with sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True) as db:
-            rows = db.execute(query).fetchall()
-        db.close()
-    except sqlite3.Error as error:
-        raise StoreError(f"{path}: {error}") from None
-    return rows
+def _identity(path: Path) -> tuple[int, int]:
+    """OSError if there is no such file."""
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
 
 
 def _own(path: Path) -> int:

@@ -25,9 +25,10 @@ from ocs.gy.messages import CcRequestType
 from ocs.inventory.provisioning import load_provisioning
 from ocs.records.columns import in_order
 from ocs.store.journal import StoreError
+from ocs.store.reading import read_edrs, read_rows, read_transfers
 from ocs.store.recovery import fold
 from ocs.store.rows import Row, command_of, request_octets
-from ocs.store.sqlite import SqliteJournal, read_edrs, read_rows, read_transfers
+from ocs.store.sqlite import SqliteJournal
 from ocs.units import SECOND
 from tests.service.test_serve import DEMO, MB, ccr
 
