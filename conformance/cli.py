@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -32,7 +33,8 @@ from conformance.pcap import CaptureError
 from conformance.report.findings import folder_name
 from conformance.report.model import ReportModel
 from conformance.requirements import requirements
-from conformance.sut.given import template
+from conformance.sut.given import provision_rows, template
+from conformance.sut.ics import IcsError, load_ics
 from conformance.watch.watcher import watched_rows
 
 commands = typer.Typer(no_args_is_help=True, help="Test any OCS (or read any Gy capture) against standards and rules.")
@@ -82,9 +84,13 @@ def init(
     apn: ApnOption = None,
     rg: GroupOption = None,
     from_pcap: Annotated[Path | None, typer.Option(help="Fill it from a capture of your own PGW.")] = None,
+    provision: Annotated[bool, typer.Option(help="Only write provision.csv anew, for a PIXIT that is there.")] = False,
     force: Annotated[bool, typer.Option(help="Write over a file that is there.")] = False,
 ) -> None:
-    """Write a commented PIXIT file: addresses, subscribers, claims, timers, hooks."""
+    """Write a commented PIXIT file (addresses, subscribers, claims, timers, hooks), and what the SUT must hold."""
+    if provision:
+        _write_provision(path)
+        return
     if path.exists() and not force:
         raise bad(f"{path} is there already (--force writes over it)")
     known: dict[str, str] = {}
@@ -107,7 +113,25 @@ def init(
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise bad(f"{path}: {error.strerror}") from None
+    _write_provision(path)
     typer.echo(f"{path} written; next: edit it, then splitsim conformance doctor {path}")
+
+
+def _write_provision(pixit: Path) -> None:
+    """Writes provision.csv beside a PIXIT."""
+    try:
+        rows = provision_rows(load_ics(pixit))
+    except IcsError as error:
+        raise bad(*error.mistakes) from None
+    path = pixit.with_name("provision.csv")
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]) if rows else ["role"])
+            writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        raise bad(f"{path}: {error.strerror}") from None
+    typer.echo(f"{path} written: {len(rows)} rows that the SUT must hold")
 
 
 def _from_capture(path: Path) -> tuple[dict[str, str], list[int]]:

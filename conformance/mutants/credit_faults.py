@@ -27,6 +27,7 @@ from ocs.gy.messages import (
     Cca,
     Ccr,
     CcRequestType,
+    CheckBalanceResult,
     FinalUnitAction,
     FinalUnitIndication,
     GrantedServiceUnit,
@@ -425,6 +426,63 @@ def refusal_with_grant(_: Ccr, answer: Cca) -> Cca:
         for m in answer.multiple_services_credit_control
     )
     return replace(answer, multiple_services_credit_control=kept)
+
+
+@on_cca("Validity-Time is sent at command level, too")
+def validity_at_both_levels(_: Ccr, answer: Cca) -> Cca:
+    """See its fault."""
+    times = [m.validity_time for m in answer.multiple_services_credit_control if m.validity_time is not None]
+    return replace(answer, validity_time=times[0]) if times else answer
+
+
+@on_cca("only the first MSCC of an answer has a Validity-Time")
+def validity_of_the_first_only(_: Ccr, answer: Cca) -> Cca:
+    """See its fault."""
+    first, rest = answer.multiple_services_credit_control[:1], answer.multiple_services_credit_control[1:]
+    return replace(answer, multiple_services_credit_control=(*first, *(replace(m, validity_time=None) for m in rest)))
+
+
+@on_cca("Check-Balance-Result is put into every answer to an event")
+def balance_result_everywhere(ccr: Ccr, answer: Cca) -> Cca:
+    """See its fault."""
+    event = ccr.cc_request_type is CcRequestType.EVENT
+    return replace(answer, check_balance_result=CheckBalanceResult.ENOUGH_CREDIT) if event else answer
+
+
+@on_cca("RESTRICT_ACCESS without a filter")
+def restriction_without_filter(_: Ccr, answer: Cca) -> Cca:
+    """See its fault."""
+
+    def bare(service: MultipleServicesCreditControl) -> MultipleServicesCreditControl:
+        final = service.final_unit_indication
+        if final is None:
+            return service
+        empty = replace(final, restriction_filter_rule=(), filter_id=())
+        return replace(service, final_unit_indication=empty)
+
+    return replace(
+        answer, multiple_services_credit_control=tuple(bare(m) for m in answer.multiple_services_credit_control)
+    )
+
+
+@per_ccr("a postpaid SIM is cut off when its bundle is used up")
+def postpaid_cut_off() -> Callable[[Apply, Charge, int], Outcome]:
+    """See its fault."""
+    used: dict[str, int] = {}
+
+    def treat(apply: Apply, command: Charge, now: int) -> Outcome:
+        ccr = command.ccr
+        outcome = apply(command, now)
+        if _apn(ccr) == ENTERPRISE_APN:
+            total = sum(
+                one.cc_total_octets or 0 for m in ccr.multiple_services_credit_control for one in m.used_service_unit
+            )
+            used[ccr.session_id] = used.get(ccr.session_id, 0) + total
+            if used[ccr.session_id] > 5_000_000 and ccr.cc_request_type is CcRequestType.UPDATE:
+                return refusal(ccr, ResultCode.CREDIT_LIMIT_REACHED, answered(outcome))
+        return outcome
+
+    return treat
 
 
 # --- used units -------------------------------------------------------------------------------------------------------

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from conformance.mutants.front import Answers, Requests, install, rebuilt, replaced, without
+from conformance.mutants.front import Answers, Requests, in_services, install, rebuilt, replaced, without
 from conformance.mutants.mutant import Mutant
-from conformance.wire.avp import M_FLAG, avp
-from conformance.wire.message import CCR, CER, DPR, DWR, E_FLAG, P_FLAG, T_FLAG, Message
+from conformance.wire.avp import M_FLAG, Avp, avp, raw_avp
+from conformance.wire.dictionary import VENDOR_3GPP
+from conformance.wire.message import CCR, CER, DPR, DWR, E_FLAG, HEADER, P_FLAG, T_FLAG, Message
 from ocs.gy.dictionary import BY_CODE
+from ocs.gy.link import Link
 
 WIRE: list[Mutant] = []
 
@@ -285,3 +287,115 @@ def missing_avps_made_up(request: Message) -> list[bytes]:
     if request.tree.first("Destination-Realm") is None:
         more.append(avp("Destination-Realm", "splitsim.example"))
     return [rebuilt(request, [*(item.octets for item in request.tree), *more])]
+
+
+@on_answers("Result-Code is put into every answer twice")
+def result_code_twice(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    return [replaced(answer, lambda item: item.octets * 2 if item.name == "Result-Code" else None)]
+
+
+@on_answers("CEA has no Host-IP-Address")
+def capabilities_without_address(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+    return [without(answer, "Host-IP-Address")]
+
+
+@on_answers("3GPP AVPs of a grant go out without the V bit and Vendor-Id")
+def vendor_lost(answer: Message, _: Message | None) -> list[bytes]:
+    """See its fault."""
+
+    def bare(item: Avp) -> bytes | None:
+        return raw_avp(item.code, item.data) if item.vendor == VENDOR_3GPP else None
+
+    return [in_services(answer, bare)]
+
+
+@on_requests("any application in a CER will do")
+def any_application(request: Message) -> list[bytes]:
+    """See its fault."""
+    ours = avp("Auth-Application-Id", 4)
+    if request.command != CER:
+        return [request.octets]
+    return [replaced(request, lambda item: ours if item.name == "Auth-Application-Id" else None)]
+
+
+@on_requests("unknown AVPs are refused whether or not their M bit is set")
+def unknown_optional_refused(request: Message) -> list[bytes]:
+    """See its fault."""
+
+    def strict(item: Avp) -> bytes | None:
+        known = (item.code, item.vendor) in BY_CODE
+        return None if known else item.octets[:4] + bytes([item.flags | M_FLAG]) + item.octets[5:]
+
+    return [replaced(request, strict) if request.tree.fault is None else request.octets]
+
+
+@on_requests("requests with more than two Subscription-Ids are dropped")
+def two_identities_at_most(request: Message) -> list[bytes]:
+    """See its fault."""
+    return [] if len(request.tree.all("Subscription-Id")) > 2 else [request.octets]
+
+
+@on_requests("requests with two PDP-Addresses are dropped")
+def one_address_only(request: Message) -> list[bytes]:
+    """See its fault."""
+    addresses = request.tree.all("Service-Information", "PS-Information", "PDP-Address")
+    return [] if len(addresses) > 1 else [request.octets]
+
+
+@on_requests("requests without Destination-Host are left to somebody else")
+def destination_host_needed(request: Message) -> list[bytes]:
+    """See its fault."""
+    return [] if request.command == CCR and request.tree.first("Destination-Host") is None else [request.octets]
+
+
+def _answers_crossed() -> None:
+    """Answers go to the connection on which their Hop-by-Hop id was seen last."""
+    receive, write = Link.data_received, Link._write
+    last: dict[int, Link] = {}
+
+    def data_received(link: Link, data: bytes) -> None:
+        if len(data) >= HEADER:
+            buffer = bytearray(data)
+            while len(buffer) >= HEADER and (length := int.from_bytes(buffer[1:4], "big")) >= HEADER:
+                last[int.from_bytes(buffer[12:16], "big")] = link
+                del buffer[:length]
+        receive(link, data)
+
+    def _write(link: Link, octets: bytes) -> None:
+        buffer = bytearray(octets)
+        while len(buffer) >= HEADER:
+            length = int.from_bytes(buffer[1:4], "big")
+            one = bytes(buffer[:length])
+            del buffer[:length]
+            message = Message(one)
+            write(link if message.is_request else last.get(message.hop_by_hop, link), one)
+
+    setattr(Link, "data_received", data_received)  # noqa: B010
+    setattr(Link, "_write", _write)  # noqa: B010
+
+
+def _segments_taken_for_messages() -> None:
+    """What is left of a segment after its last whole message is thrown away."""
+    receive = Link.data_received
+
+    def data_received(link: Link, data: bytes) -> None:
+        whole = 0
+        while len(data) - whole >= HEADER:
+            length = int.from_bytes(data[whole + 1 : whole + 4], "big")
+            if length < HEADER or length > len(data) - whole:
+                break
+            whole += length
+        if whole:
+            receive(link, data[:whole])
+
+    setattr(Link, "data_received", data_received)  # noqa: B010
+
+
+WIRE += [
+    Mutant(
+        "answers_crossed", "answers are routed by Hop-by-Hop id alone, whatever connection it was on", _answers_crossed
+    ),
+    Mutant("segments_taken_for_messages", "a TCP segment is taken for whole messages", _segments_taken_for_messages),
+]

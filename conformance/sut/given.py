@@ -121,6 +121,28 @@ hooks: {{}}
 """
 
 
+def provision_rows(ics: Ics) -> list[dict[str, object]]:
+    """What the SUT must hold: one row for every payer of every subscriber."""
+    rows: list[dict[str, object]] = []
+    for role in Subscribers.model_fields:
+        for subscriber in getattr(ics.subscribers, role):
+            for payer, service in (("", subscriber), ("consumer", subscriber.consumer)):
+                if service is not None:
+                    rows.append(
+                        {
+                            "role": role,
+                            "imsi": subscriber.imsi,
+                            "msisdn": subscriber.msisdn or "",
+                            "payer": payer,
+                            "apn": service.apn,
+                            "rating_groups": " ".join(map(str, service.rating_groups)),
+                            "balance_octets": "" if service.balance_octets is None else service.balance_octets,
+                            "service_context": subscriber.context or ics.tester.service_context,
+                        }
+                    )
+    return rows
+
+
 def template(address: str, imsi: str, msisdn: str | None, apn: str, groups: list[int], context: str) -> str:
     """The commented file, filled with what is known."""
     return TEMPLATE.format(

@@ -350,6 +350,9 @@ def test_init_writes_what_doctor_reads(tmp_path: Path) -> None:
     done = cli.invoke(commands, ["init", str(path), "--from-pcap", str(capture)])
     assert done.exit_code == 0, done.output
     assert "001010000000001" in path.read_text()
+    header, row = (tmp_path / "provision.csv").read_text().splitlines()
+    assert dict(zip(header.split(","), row.split(","), strict=True))["apn"] == "internet"
+    assert cli.invoke(commands, ["init", str(path), "--provision"]).exit_code == 0
     assert cli.invoke(commands, ["init", str(path)]).exit_code == 2
     unreachable = cli.invoke(commands, ["doctor", str(path), "--ocs", "127.0.0.1:1"])
     assert unreachable.exit_code == 3, unreachable.output
