@@ -25,7 +25,9 @@ from ocs.gy.messages import Asr, Cca, Ccr, ErrorAnswer, Rar, ResultCode
 from ocs.gy.node import Identity
 from ocs.gy.overload import too_busy
 from ocs.gy.server import GyServer, Incoming, PushAnswer
+from ocs.store.checkpoint import Checkpoint
 from ocs.store.journal import Journal, StoreError
+from ocs.store.keeping import Keeper
 from ocs.store.recovery import CHUNK, fold
 from ocs.store.rows import Row, request_octets
 from ocs.units import SECOND
@@ -98,6 +100,7 @@ class Service:
         self._writable = True
         self._sound = True
         """Whether the engine is what the journal says."""
+        self._keeper = Keeper(journal, self._present, on_trouble)
 
     @property
     def state(self) -> State:
@@ -152,18 +155,29 @@ class Service:
         (outcome,) = self._process([(command, None)])
         return outcome.answer if isinstance(outcome.answer, Receipt) else None
 
+    async def checkpoint(self) -> int:
+        """Keep the engine's state as it is now, for a quick restart; the number of the last row that it holds.
+
+        Raises:
+            StoreError: it could not be kept.
+        """
+        self._get_ready()
+        self._fill()
+        return await self._keeper.at_once()
+
     async def settled(self) -> None:
         """Wait until every push has been answered, and what the answer says has been taken in."""
         while self._tasks:
             await asyncio.gather(*self._tasks)
 
     async def stop(self, cause: int = 0) -> None:
-        """Disconnect every peer in order, finish what is in hand, and bring the tables up to date."""
+        """Disconnect every peer in order, finish what is in hand, and bring tables and checkpoint up to date."""
         await self._server.stop(cause)
         await self._idle.wait()
         for task in self._tasks:
             task.cancel()
         self._fill()
+        self._keeper.at_the_end()
         self._journal.close()
 
     # --- one batch ----------------------------------------------------------------------------------------------------
@@ -302,6 +316,7 @@ class Service:
         while True:
             await asyncio.sleep(_FILL_EVERY_SECONDS)
             self._fill()
+            self._keeper.in_time()
 
     def _fill(self) -> None:
         """Bring the tables up to the journal. If they cannot be written, they catch up later."""
@@ -313,6 +328,12 @@ class Service:
             self._on_trouble(str(error))
         else:
             self._unfilled = []
+
+    def _present(self) -> Checkpoint | None:
+        """What a restart could go on from: what the tables lack can only be folded."""
+        if self._unfilled or not (self._sound and self._writable):
+            return None
+        return Checkpoint(self._journal.last, self._now, self.engine.state)
 
 
 def _busy(ccr: Ccr, us: Identity) -> ErrorAnswer:

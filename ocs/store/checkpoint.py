@@ -41,6 +41,10 @@ _FOREIGN: Final = {
 _HEAD_OCTETS: Final = 4
 _NICE: Final = 10
 """The child lets the server go first."""
+_ROWS: Final = 20_000
+"""What a restart folds in a second or two."""
+_SHARE: Final = 5
+"""A checkpoint is written for at most this part of the time."""
 
 
 class Checkpoint(NamedTuple):
@@ -68,8 +72,17 @@ class Checkpoints:
         self._path = path
         self._child: int | None = None
         self._began = 0.0
-        self.seconds = 0.0
+        self._seconds = 0.0
         """What the last one took in the child."""
+        self._begun = 0
+        """The row of the last one begun."""
+        self.written = 0
+        """The row of the last one written or read."""
+
+    def is_due(self, last: int) -> bool:
+        """Whether one should be begun, when the journal has come to row `last`."""
+        rested = time.monotonic() - self._began >= _SHARE * self._seconds
+        return self._child is None and last - max(self._begun, self.written) >= _ROWS and rested
 
     def read(self, origin_host: str, origin_realm: str, row_at: Callable[[int], Row | None]) -> Checkpoint | None:
         """The checkpoint, if there is one for this code, this identity and the journal with these rows."""
@@ -86,6 +99,7 @@ class Checkpoints:
             state: State = _Unpickler(io.BytesIO(octets[:at])).load()
         except Exception:  # whatever a file holds, all rows can be folded instead
             return None
+        self.written = head.sequence
         return Checkpoint(head.sequence, head.now, state)
 
     def write(self, checkpoint: Checkpoint, row: Row) -> None:
@@ -108,6 +122,7 @@ class Checkpoints:
                 file.flush()
                 os.fsync(file.fileno())
             unfinished.replace(self._path)
+            self.written = checkpoint.sequence
         except BaseException:
             with contextlib.suppress(OSError):
                 unfinished.unlink()
@@ -134,7 +149,7 @@ class Checkpoints:
                 self._be_the_child(checkpoint, row)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        self._child, self._began = child, time.monotonic()
+        self._child, self._began, self._begun = child, time.monotonic(), checkpoint.sequence
 
     def finish(self, *, wait: bool = False) -> bool | None:
         """Whether the child has written its checkpoint; None if it is not ready yet, or there is none."""
@@ -144,7 +159,9 @@ class Checkpoints:
         if child == 0:
             return None
         self._child = None
-        self.seconds = time.monotonic() - self._began
+        self._seconds = time.monotonic() - self._began
+        if status == 0:
+            self.written = self._begun
         return status == 0
 
     def give_up(self) -> None:

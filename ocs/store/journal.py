@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from ocs.charging.commands import Outcome
+from ocs.store.checkpoint import Checkpoints
 from ocs.store.rows import Row
 
 
@@ -18,6 +19,14 @@ class Journal(Protocol):
 
     has_tables: bool
     """Whether there is something to `fill`."""
+
+    @property
+    def checkpoints(self) -> Checkpoints | None:
+        """Where the engine's state is kept now and then; None if nothing outlives the process anyway."""
+
+    @property
+    def last(self) -> int:
+        """The sequence number of the last row; 0 if there is none."""
 
     def append(self, rows: Sequence[Row]) -> None:
         """Make rows durable, all or none.
@@ -40,8 +49,8 @@ class Journal(Protocol):
             StoreError: nothing was written; the tables stay behind.
         """
 
-    def rows(self, kind: str | None = None) -> Iterator[tuple[int, Row]]:
-        """Rows with their sequence numbers (the first is 1): all, or those of one kind of command.
+    def rows(self, kind: str | None = None, after: int = 0) -> Iterator[tuple[int, Row]]:
+        """Rows with their sequence numbers (the first is 1) that follow `after`: all, or those of one kind of command.
 
         Raises:
             StoreError: they cannot be read.
@@ -62,9 +71,15 @@ class MemoryJournal:
     """A journal for simulations: a list."""
 
     has_tables = False
+    checkpoints = None
 
     def __init__(self) -> None:
         self._rows: list[Row] = []
+
+    @property
+    def last(self) -> int:
+        """See `Journal`."""
+        return len(self._rows)
 
     def append(self, rows: Sequence[Row]) -> None:
         """See `Journal`."""
@@ -76,9 +91,10 @@ class MemoryJournal:
     def fill(self, outcomes: Sequence[Outcome]) -> None:
         """There are no tables."""
 
-    def rows(self, kind: str | None = None) -> Iterator[tuple[int, Row]]:
+    def rows(self, kind: str | None = None, after: int = 0) -> Iterator[tuple[int, Row]]:
         """See `Journal`."""
-        return iter([(number, row) for number, row in enumerate(self._rows, 1) if kind in (None, row.kind)])
+        rows = enumerate(self._rows[after:], after + 1)
+        return iter([(number, row) for number, row in rows if kind in (None, row.kind)])
 
     def filled(self) -> int:
         """See `Journal`."""

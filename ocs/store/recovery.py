@@ -30,15 +30,16 @@ def fold_rows(engine: Engine, rows: Iterable[tuple[int, Row]]) -> None:
 
 
 def fold(engine: Engine, journal: Journal) -> Folded:
-    """Apply every row of `journal` to a new `engine`.
+    """Apply every row of `journal` to a new `engine`: those that its checkpoint does not hold already.
 
     Raises:
         StoreError: the journal cannot be read; `engine` is worth nothing.
     """
-    filled, now = journal.filled(), 0
+    filled = journal.filled()
+    after, now = _from_checkpoint(engine, journal, filled)
     behind: list[Outcome] = []
     full = CHUNK
-    for sequence, row in journal.rows():
+    for sequence, row in journal.rows(after=after):
         now = row.now
         outcome = engine.apply(command_of(row), now)
         if sequence > filled:
@@ -47,6 +48,25 @@ def fold(engine: Engine, journal: Journal) -> Folded:
                 behind = _filled(journal, behind)
                 full = len(behind) + CHUNK
     return Folded(now, _filled(journal, behind))
+
+
+def _from_checkpoint(engine: Engine, journal: Journal, filled: int) -> tuple[int, int]:
+    """The row that the engine has come to by a checkpoint, if there is one of use, and its instant."""
+    state = engine.state
+    if journal.checkpoints is None:
+        return 0, 0
+    found = journal.checkpoints.read(state.origin_host, state.origin_realm, lambda sequence: row_at(journal, sequence))
+    if found is None or found.sequence > filled:  # what the tables lack has to come again
+        return 0, 0
+    found.state.explaining = state.explaining
+    engine.state = found.state
+    return found.sequence, found.now
+
+
+def row_at(journal: Journal, sequence: int) -> Row | None:
+    """The row with that number; None if there is none."""
+    found, row = next(journal.rows(after=sequence - 1), (0, None))
+    return row if found == sequence else None
 
 
 def _filled(journal: Journal, behind: list[Outcome]) -> list[Outcome]:

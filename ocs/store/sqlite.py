@@ -22,6 +22,7 @@ from ocs.charging.commands import Outcome
 from ocs.inventory.history import Change
 from ocs.records.columns import columns
 from ocs.records.edr import Edr, Transfer
+from ocs.store.checkpoint import Checkpoints
 from ocs.store.journal import StoreError
 from ocs.store.rows import Row
 
@@ -53,6 +54,7 @@ class SqliteJournal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.checkpoints = Checkpoints(path.with_name(f"{path.name}.checkpoint"))
         self._lock = _own(path)
         try:
             self._db = sqlite3.connect(path, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False)
@@ -63,7 +65,7 @@ class SqliteJournal:
                 self._make()
             elif version != _SCHEMA_VERSION:
                 raise StoreError(f"{path}: written by another version (schema {version}, here {_SCHEMA_VERSION})")
-            self._last = self._db.execute("SELECT coalesce(max(sequence), 0) FROM journal").fetchone()[0]
+            self.last = self._db.execute("SELECT coalesce(max(sequence), 0) FROM journal").fetchone()[0]
             self._file = _identity(path)
         except (sqlite3.Error, OSError) as error:
             os.close(self._lock)
@@ -74,10 +76,10 @@ class SqliteJournal:
 
     def append(self, rows: Sequence[Row]) -> None:
         """See `Journal`."""
-        last = self._last
+        last = self.last
         numbered = [(last + n, row.now, row.kind, row.request, row.answer) for n, row in enumerate(rows, 1)]
         self._write((_INSERT_JOURNAL, numbered))
-        self._last = last + len(rows)
+        self.last = last + len(rows)
 
     def probe(self) -> None:
         """See `Journal`."""
@@ -91,7 +93,7 @@ class SqliteJournal:
         moved = [(len(outcomes),)]
         self._write((_INSERT_EDR, edrs), (_INSERT_TRANSFER, transfers), (_INSERT_CHANGE, changes), (_MOVE, moved))
 
-    def rows(self, kind: str | None = None) -> Iterator[tuple[int, Row]]:
+    def rows(self, kind: str | None = None, after: int = 0) -> Iterator[tuple[int, Row]]:
         """See `Journal`."""
         condition = "" if kind is None else f"kind = '{kind}' AND"
         query = f"SELECT * FROM journal WHERE {condition} sequence > ? ORDER BY sequence LIMIT {_PAGE}"
