@@ -162,10 +162,14 @@ def test_what_open5gs_sends_beside_is_no_reason_to_refuse() -> None:
         (BY_IMSI,),
         (BY_MSISDN,),
         (identity(SubscriptionIdType.END_USER_NAI, "x@y"), BY_IMSI),
-        (BY_IMSI, identity(SubscriptionIdType.END_USER_SIP_URI, "s"), identity(SubscriptionIdType.END_USER_PRIVATE, "p")),
+        (
+            BY_IMSI,
+            identity(SubscriptionIdType.END_USER_SIP_URI, "s"),
+            identity(SubscriptionIdType.END_USER_PRIVATE, "p"),
+        ),
     ],
     ids=["both", "both, the other way", "IMSI", "E.164", "NAI first", "others behind"],
-)  # fmt: skip
+)
 def test_the_same_sim_by_any_of_its_names(identities: tuple[SubscriptionId, ...]) -> None:
     desk = Desk("full_car")
     assert desk.answer(ccr(subscription_id=identities)).result_code == 2001
