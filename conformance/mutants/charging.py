@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
@@ -106,3 +107,27 @@ def with_answer(change: Callable[[Ccr, Cca], Cca]) -> Wrap:
         return charge
 
     return wrap
+
+
+def at_apn(ccr: Ccr, apn: str | None) -> Ccr:
+    """The CCR with another APN."""
+    information = ccr.service_information
+    if information is None or information.ps_information is None:
+        return ccr
+    inner = replace(information.ps_information, called_station_id=apn)
+    return replace(ccr, service_information=replace(information, ps_information=inner))
+
+
+def on_bearer_of(ccr: Ccr, name: str) -> Ccr:
+    """The CCR with a Charging-Id that no other session has."""
+    information = ccr.service_information
+    if information is None or information.ps_information is None:
+        return ccr
+    inner = replace(information.ps_information, charging_id=zlib.crc32(name.encode()))
+    return replace(ccr, service_information=replace(information, ps_information=inner))
+
+
+def apn_of(ccr: Ccr) -> str | None:
+    """Its APN."""
+    information = ccr.service_information
+    return information.ps_information.called_station_id if information and information.ps_information else None

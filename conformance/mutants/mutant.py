@@ -13,3 +13,8 @@ class Mutant:
     name: str
     fault: str
     install: Callable[[], None]
+
+
+def fault_of(function: object) -> str:
+    """The fault that a function's docstring tells, as it stands in a table."""
+    return " ".join((getattr(function, "__doc__", None) or "").split()).rstrip(".")

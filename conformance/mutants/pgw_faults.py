@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from conformance.mutants.front import Answers, Requests, in_services, install, rebuilt, replaced, without
-from conformance.mutants.mutant import Mutant
+from conformance.mutants.mutant import Mutant, fault_of
 from conformance.wire.avp import Avp, avp
 from conformance.wire.message import ASR, CCR, RAR, T_FLAG, Message
 
 _FOUND: list[Mutant] = []
 
 
-def on_asked(fault: str) -> Callable[[Requests], Requests]:
-    """Registers a mutant that sends wrong CCRs."""
+def on_asked(change: Requests) -> Requests:
+    """Registers a mutant that sends wrong CCRs; its docstring is its fault."""
 
-    def register(change: Requests) -> Requests:
-        def only_ccr(message: Message) -> list[bytes]:
-            return change(message) if message.command == CCR else [message.octets]
+    def only_ccr(message: Message) -> list[bytes]:
+        return change(message) if message.command == CCR else [message.octets]
 
-        _FOUND.append(Mutant(change.__name__, fault, lambda: install(asked=only_ccr)))
-        return change
-
-    return register
+    _FOUND.append(Mutant(change.__name__, fault_of(change), lambda: install(asked=only_ccr)))
+    return change
 
 
-def on_told(fault: str) -> Callable[[Answers], Answers]:
-    """Registers a mutant that misreads CCAs."""
+def on_told(change: Answers) -> Answers:
+    """Registers a mutant that misreads CCAs; its docstring is its fault."""
 
-    def register(change: Answers) -> Answers:
-        def only_cca(message: Message, request: Message | None) -> list[bytes]:
-            return change(message, request) if message.command == CCR else [message.octets]
+    def only_cca(message: Message, request: Message | None) -> list[bytes]:
+        return change(message, request) if message.command == CCR else [message.octets]
 
-        _FOUND.append(Mutant(change.__name__, fault, lambda: install(told=only_cca)))
-        return change
-
-    return register
+    _FOUND.append(Mutant(change.__name__, fault_of(change), lambda: install(told=only_cca)))
+    return change
 
 
 def _ignoring(name: str, *avps: str) -> None:
@@ -45,7 +37,8 @@ def _ignoring(name: str, *avps: str) -> None:
         return [in_services(answer, lambda item: b"" if item.name in avps else None)]
 
     change.__name__ = name
-    on_told(f"{' and '.join(avps)} in an MSCC is not looked at")(change)
+    change.__doc__ = f"{' and '.join(avps)} in an MSCC is not looked at."
+    on_told(change)
 
 
 _ignoring("validity_ignored", "Validity-Time")
@@ -55,16 +48,16 @@ _ignoring("triggers_ignored", "Trigger")
 _ignoring("final_units_ignored", "Final-Unit-Indication")
 
 
-@on_told("the command's Result-Code is not looked at where an MSCC says 2001")
+@on_told
 def command_level_ignored(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """The command's Result-Code is not looked at where an MSCC says 2001."""
     good = avp("Result-Code", 2001)
     return [replaced(answer, lambda item: good if item.name == "Result-Code" else None)]
 
 
-@on_told("a refusal of one rating group is taken for the whole session")
+@on_told
 def refusal_of_one_is_of_all(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """A refusal of one rating group is taken for the whole session."""
     codes = [service.result_code for service in answer.services if (service.result_code or 2001) >= 3000]
     if not codes:
         return [answer.octets]
@@ -72,15 +65,15 @@ def refusal_of_one_is_of_all(answer: Message, _: Message | None) -> list[bytes]:
     return [replaced(answer, lambda item: bad if item.name == "Result-Code" else None)]
 
 
-@on_told("Credit-Control-Failure-Handling of the OCS is not looked at")
+@on_told
 def failure_handling_ignored(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """Credit-Control-Failure-Handling of the OCS is not looked at."""
     return [without(answer, "Credit-Control-Failure-Handling")]
 
 
-@on_told("an MSCC without Result-Code is a failure")
+@on_told
 def missing_code_is_failure(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """An MSCC without Result-Code is a failure."""
 
     def service(item: Avp) -> bytes | None:
         if item.name != "Multiple-Services-Credit-Control" or item.tree.first("Result-Code") is not None:
@@ -94,6 +87,7 @@ def _cumulative() -> Requests:
     totals: dict[tuple[str | None, int | None], int] = {}
 
     def usage_cumulative(request: Message) -> list[bytes]:
+        """Used units are counted from the start of the session."""
         groups = iter([service.rating_group for service in request.services])
 
         def service(item: Avp) -> bytes | None:
@@ -122,20 +116,20 @@ def _cumulative() -> Requests:
     return usage_cumulative
 
 
-on_asked("used units are counted from the start of the session")(_cumulative())
+on_asked(_cumulative())
 
 
-@on_asked("the final report is forgotten")
+@on_asked
 def final_report_forgotten(request: Message) -> list[bytes]:
-    """See its fault."""
+    """The final report is forgotten."""
     if request.tree.number("CC-Request-Type") != 3:
         return [request.octets]
     return [without(request, "Multiple-Services-Credit-Control")]
 
 
-@on_asked("Reporting-Reason is never sent")
+@on_asked
 def reasons_missing(request: Message) -> list[bytes]:
-    """See its fault."""
+    """Reporting-Reason is never sent."""
 
     def service(item: Avp) -> bytes | None:
         if item.name == "Reporting-Reason":
@@ -147,9 +141,9 @@ def reasons_missing(request: Message) -> list[bytes]:
     return [in_services(request, service)]
 
 
-@on_asked("uplink and downlink octets change places")
+@on_asked
 def directions_swapped(request: Message) -> list[bytes]:
-    """See its fault."""
+    """Uplink and downlink octets change places."""
     other = {"CC-Input-Octets": "CC-Output-Octets", "CC-Output-Octets": "CC-Input-Octets"}
 
     def service(item: Avp) -> bytes | None:
@@ -160,9 +154,9 @@ def directions_swapped(request: Message) -> list[bytes]:
     return [in_services(request, service)]
 
 
-@on_asked("only input and output octets are reported, whatever was granted")
+@on_asked
 def total_never_reported(request: Message) -> list[bytes]:
-    """See its fault."""
+    """Only input and output octets are reported, whatever was granted."""
 
     def service(item: Avp) -> bytes | None:
         if item.name != "Used-Service-Unit":
@@ -172,21 +166,21 @@ def total_never_reported(request: Message) -> list[bytes]:
     return [in_services(request, service)]
 
 
-@on_asked("the T bit is never set")
+@on_asked
 def t_bit_never(request: Message) -> list[bytes]:
-    """See its fault."""
+    """The T bit is never set."""
     return [rebuilt(request, flags=request.flags & ~T_FLAG)]
 
 
-@on_asked("the T bit is always set")
+@on_asked
 def t_bit_always(request: Message) -> list[bytes]:
-    """See its fault."""
+    """The T bit is always set."""
     return [rebuilt(request, flags=request.flags | T_FLAG)]
 
 
-@on_asked("every CCR has a Session-Id of its own")
+@on_asked
 def session_id_changes(request: Message) -> list[bytes]:
-    """See its fault."""
+    """Every CCR has a Session-Id of its own."""
     number = request.tree.number("CC-Request-Number")
     return [
         replaced(
@@ -195,15 +189,15 @@ def session_id_changes(request: Message) -> list[bytes]:
     ]
 
 
-@on_asked("Multiple-Services-Indicator is not sent")
+@on_asked
 def indicator_missing(request: Message) -> list[bytes]:
-    """See its fault."""
+    """Multiple-Services-Indicator is not sent."""
     return [without(request, "Multiple-Services-Indicator")]
 
 
-@on_asked("Termination-Cause is not sent")
+@on_asked
 def cause_missing(request: Message) -> list[bytes]:
-    """See its fault."""
+    """Termination-Cause is not sent."""
     return [without(request, "Termination-Cause")]
 
 

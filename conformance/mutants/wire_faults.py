@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from conformance.mutants.front import Answers, Requests, in_services, install, rebuilt, replaced, without
-from conformance.mutants.mutant import Mutant
+from conformance.mutants.mutant import Mutant, fault_of
 from conformance.wire.avp import M_FLAG, Avp, avp, raw_avp
 from conformance.wire.dictionary import VENDOR_3GPP
 from conformance.wire.message import CCR, CER, DPR, DWR, E_FLAG, HEADER, P_FLAG, T_FLAG, Message
@@ -15,139 +13,131 @@ from ocs.gy.link import Link
 WIRE: list[Mutant] = []
 
 
-def on_requests(fault: str) -> Callable[[Requests], Requests]:
-    """Registers a mutant that changes requests."""
-
-    def register(change: Requests) -> Requests:
-        WIRE.append(Mutant(change.__name__, fault, lambda: install(requests=change)))
-        return change
-
-    return register
+def on_requests(change: Requests) -> Requests:
+    """Registers a mutant that changes requests; its docstring is its fault."""
+    WIRE.append(Mutant(change.__name__, fault_of(change), lambda: install(requests=change)))
+    return change
 
 
-def on_answers(fault: str) -> Callable[[Answers], Answers]:
-    """Registers a mutant that changes answers."""
-
-    def register(change: Answers) -> Answers:
-        WIRE.append(Mutant(change.__name__, fault, lambda: install(answers=change)))
-        return change
-
-    return register
+def on_answers(change: Answers) -> Answers:
+    """Registers a mutant that changes answers; its docstring is its fault."""
+    WIRE.append(Mutant(change.__name__, fault_of(change), lambda: install(answers=change)))
+    return change
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------
 
 
-@on_answers("3xxx answers go out without the E bit")
+@on_answers
 def error_bit_missing(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """3xxx answers go out without the E bit."""
     return [rebuilt(answer, flags=answer.flags & ~E_FLAG)]
 
 
-@on_answers("every failure has the E bit")
+@on_answers
 def error_bit_everywhere(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """Every failure has the E bit."""
     failed = (answer.result_code or 0) >= 4000
     return [rebuilt(answer, flags=answer.flags | (E_FLAG if failed else 0))]
 
 
-@on_answers("answers copy Origin-Host of the request")
+@on_answers
 def origin_host_mirrored(answer: Message, request: Message | None) -> list[bytes]:
-    """See its fault."""
+    """Answers copy Origin-Host of the request."""
     theirs = request.tree.text("Origin-Host") if request is not None and request.command == CCR else None
     if theirs is None:
         return [answer.octets]
     return [replaced(answer, lambda item: avp("Origin-Host", theirs) if item.name == "Origin-Host" else None)]
 
 
-@on_answers("Proxy-Info is not copied into answers")
+@on_answers
 def proxy_info_lost(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """Proxy-Info is not copied into answers."""
     return [without(answer, "Proxy-Info")]
 
 
-@on_answers("Proxy-Info goes back in the order of a stack")
+@on_answers
 def proxy_info_reversed(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """Proxy-Info goes back in the order of a stack."""
     infos = [item.octets for item in answer.tree if item.name == "Proxy-Info"]
     return [replaced(answer, lambda item: infos.pop() if item.name == "Proxy-Info" else None)]
 
 
-@on_answers("Failed-AVP is never sent")
+@on_answers
 def failed_avp_missing(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """Failed-AVP is never sent."""
     return [without(answer, "Failed-AVP")]
 
 
-@on_answers("error answers are built anew and lose the Session-Id")
+@on_answers
 def session_id_lost_in_errors(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """Error answers are built anew and lose the Session-Id."""
     return [without(answer, "Session-Id") if (answer.result_code or 0) >= 3000 else answer.octets]
 
 
-@on_answers("error answers are built anew and get an End-to-End id of their own")
+@on_answers
 def end_to_end_lost_in_errors(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """Error answers are built anew and get an End-to-End id of their own."""
     return [rebuilt(answer, end_to_end=answer.end_to_end ^ 1) if (answer.result_code or 0) >= 3000 else answer.octets]
 
 
-@on_answers("the flags of the request are copied, the T bit with them")
+@on_answers
 def t_bit_copied(answer: Message, request: Message | None) -> list[bytes]:
-    """See its fault."""
+    """The flags of the request are copied, the T bit with them."""
     return [rebuilt(answer, flags=answer.flags | (request.flags & T_FLAG if request is not None else 0))]
 
 
-@on_answers("the P bit is always set in a CCA")
+@on_answers
 def p_bit_always_set(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """The P bit is always set in a CCA."""
     return [rebuilt(answer, flags=answer.flags | P_FLAG) if answer.command == CCR else answer.octets]
 
 
-@on_answers("CC-Request-Number in a CCA is always 0")
+@on_answers
 def request_number_not_echoed(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """CC-Request-Number in a CCA is always 0."""
     zero = avp("CC-Request-Number", 0)
     return [replaced(answer, lambda item: zero if item.name == "CC-Request-Number" else None)]
 
 
-@on_answers("answers are addressed like requests, with Destination-Host and Destination-Realm")
+@on_answers
 def destination_in_answers(answer: Message, request: Message | None) -> list[bytes]:
-    """See its fault."""
+    """Answers are addressed like requests, with Destination-Host and Destination-Realm."""
     if request is None or answer.command != CCR:
         return [answer.octets]
     back = avp("Destination-Realm", request.tree.text("Origin-Realm") or "")
     return [rebuilt(answer, [*(item.octets for item in answer.tree), back])]
 
 
-@on_answers("a retry of the transport sends each answer twice")
+@on_answers
 def answers_sent_twice(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """A retry of the transport sends each answer twice."""
     return [answer.octets, answer.octets] if answer.command == CCR else [answer.octets]
 
 
-@on_answers("AVPs are padded with spaces")
+@on_answers
 def padding_not_zero(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """AVPs are padded with spaces."""
     spaces = [item.octets[: item.length] + b" " * len(item.padding) for item in answer.tree]
     return [rebuilt(answer, spaces)]
 
 
-@on_answers("the M bit is set on every AVP")
+@on_answers
 def m_bit_everywhere(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """The M bit is set on every AVP."""
     return [rebuilt(answer, [one.octets[:4] + bytes([one.flags | M_FLAG]) + one.octets[5:] for one in answer.tree])]
 
 
-@on_answers("Session-Id stands behind Result-Code")
+@on_answers
 def session_id_second(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """Session-Id stands behind Result-Code."""
     octets = [item.octets for item in answer.tree]
     return [rebuilt(answer, [octets[1], octets[0], *octets[2:]]) if len(octets) > 1 else answer.octets]
 
 
-@on_answers("3GPP result codes are sent as Experimental-Result")
+@on_answers
 def experimental_result(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """3GPP result codes are sent as Experimental-Result."""
     code = answer.result_code or 0
     if answer.command != CCR or not 4010 <= code <= 4012:
         return [answer.octets]
@@ -156,25 +146,25 @@ def experimental_result(answer: Message, _: Message | None) -> list[bytes]:
     return [replaced(answer, lambda item: other if item.name == "Result-Code" else None)]
 
 
-@on_answers("the watchdog is not answered")
+@on_answers
 def watchdog_unanswered(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """The watchdog is not answered."""
     return [] if answer.command == DWR else [answer.octets]
 
 
 # --- requests ---------------------------------------------------------------------------------------------------------
 
 
-@on_requests("unknown AVPs are skipped, whether or not their M bit is set")
+@on_requests
 def unknown_m_accepted(request: Message) -> list[bytes]:
-    """See its fault."""
+    """Unknown AVPs are skipped, whether or not their M bit is set."""
     known = [item.octets for item in request.tree if (item.code, item.vendor) in BY_CODE]
     return [rebuilt(request, known) if request.tree.fault is None else request.octets]
 
 
-@on_requests("an AVP that comes twice is read once")
+@on_requests
 def second_instance_ignored(request: Message) -> list[bytes]:
-    """See its fault."""
+    """An AVP that comes twice is read once."""
     single = {"Session-Id", "CC-Request-Number", "CC-Request-Type", "Origin-Host"}
     kept, seen = [], set()
     for item in request.tree:
@@ -184,28 +174,28 @@ def second_instance_ignored(request: Message) -> list[bytes]:
     return [rebuilt(request, kept) if request.tree.fault is None else request.octets]
 
 
-@on_requests("messages whose AVPs cannot be read are dropped without an answer")
+@on_requests
 def bad_lengths_unanswered(request: Message) -> list[bytes]:
-    """See its fault."""
+    """Messages whose AVPs cannot be read are dropped without an answer."""
     inner = any(item.tree.fault is not None for item in request.tree if item.name == "Multiple-Services-Credit-Control")
     return [] if request.tree.fault is not None or inner else [request.octets]
 
 
-@on_requests("the Version is not looked at")
+@on_requests
 def version_ignored(request: Message) -> list[bytes]:
-    """See its fault."""
+    """The Version is not looked at."""
     return [rebuilt(request, version=1)]
 
 
-@on_requests("the E bit of a request is not looked at")
+@on_requests
 def error_bit_on_request_ignored(request: Message) -> list[bytes]:
-    """See its fault."""
+    """The E bit of a request is not looked at."""
     return [rebuilt(request, flags=request.flags & ~E_FLAG)]
 
 
-@on_requests("realm and host of a request are not looked at")
+@on_requests
 def destination_ignored(request: Message) -> list[bytes]:
-    """See its fault."""
+    """Realm and host of a request are not looked at."""
     if request.command != CCR:
         return [request.octets]
     ours = avp("Destination-Realm", "splitsim.example")
@@ -217,9 +207,9 @@ def destination_ignored(request: Message) -> list[bytes]:
     return [rebuilt(request, octets) if request.tree.fault is None else request.octets]
 
 
-@on_requests("an unknown CC-Request-Type is taken for INITIAL")
+@on_requests
 def request_type_guessed(request: Message) -> list[bytes]:
-    """See its fault."""
+    """An unknown CC-Request-Type is taken for INITIAL."""
     kind = request.tree.number("CC-Request-Type")
     if kind in (1, 2, 3, 4, None) or request.tree.fault is not None:
         return [request.octets]
@@ -227,9 +217,9 @@ def request_type_guessed(request: Message) -> list[bytes]:
     return [replaced(request, lambda item: first if item.name == "CC-Request-Type" else None)]
 
 
-@on_requests("a relay's CER is refused for want of application 4")
+@on_requests
 def relay_refused(request: Message) -> list[bytes]:
-    """See its fault."""
+    """A relay's CER is refused for want of application 4."""
     if request.command != CER:
         return [request.octets]
     other = avp("Auth-Application-Id", 16777238)
@@ -237,27 +227,27 @@ def relay_refused(request: Message) -> list[bytes]:
     return [replaced(request, lambda item: other if item.data == relay else None)]
 
 
-@on_requests("Vendor-Specific-Application-Id is not read")
+@on_requests
 def vendor_specific_application_ignored(request: Message) -> list[bytes]:
-    """See its fault."""
+    """Vendor-Specific-Application-Id is not read."""
     return [without(request, "Vendor-Specific-Application-Id") if request.command == CER else request.octets]
 
 
-@on_requests("DPR is ignored")
+@on_requests
 def disconnect_ignored(request: Message) -> list[bytes]:
-    """See its fault."""
+    """DPR is ignored."""
     return [] if request.command == DPR else [request.octets]
 
 
-@on_requests("requests that came through a relay (Route-Record) are dropped as loops")
+@on_requests
 def route_record_dropped(request: Message) -> list[bytes]:
-    """See its fault."""
+    """Requests that came through a relay (Route-Record) are dropped as loops."""
     return [] if request.tree.first("Route-Record") is not None else [request.octets]
 
 
-@on_requests("3GPP AVPs of advice of charge are not in the dictionary")
+@on_requests
 def advice_of_charge_unknown(request: Message) -> list[bytes]:
-    """See its fault."""
+    """3GPP AVPs of advice of charge are not in the dictionary."""
     odd = avp("AoC-Request-Type", 1)[:4]
 
     if request.tree.first("AoC-Request-Type") is None:
@@ -270,15 +260,15 @@ def advice_of_charge_unknown(request: Message) -> list[bytes]:
     ]
 
 
-@on_requests("AVPs that only answers hold are accepted in requests")
+@on_requests
 def answer_avps_accepted(request: Message) -> list[bytes]:
-    """See its fault."""
+    """AVPs that only answers hold are accepted in requests."""
     return [without(request, "Granted-Service-Unit", "Result-Code", "Validity-Time", "Failed-AVP")]
 
 
-@on_requests("a missing Auth-Application-Id or Destination-Realm is made up")
+@on_requests
 def missing_avps_made_up(request: Message) -> list[bytes]:
-    """See its fault."""
+    """A missing Auth-Application-Id or Destination-Realm is made up."""
     if request.command != CCR or request.tree.fault is not None:
         return [request.octets]
     more = []
@@ -289,21 +279,21 @@ def missing_avps_made_up(request: Message) -> list[bytes]:
     return [rebuilt(request, [*(item.octets for item in request.tree), *more])]
 
 
-@on_answers("Result-Code is put into every answer twice")
+@on_answers
 def result_code_twice(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """Result-Code is put into every answer twice."""
     return [replaced(answer, lambda item: item.octets * 2 if item.name == "Result-Code" else None)]
 
 
-@on_answers("CEA has no Host-IP-Address")
+@on_answers
 def capabilities_without_address(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """CEA has no Host-IP-Address."""
     return [without(answer, "Host-IP-Address")]
 
 
-@on_answers("3GPP AVPs of a grant go out without the V bit and Vendor-Id")
+@on_answers
 def vendor_lost(answer: Message, _: Message | None) -> list[bytes]:
-    """See its fault."""
+    """3GPP AVPs of a grant go out without the V bit and Vendor-Id."""
 
     def bare(item: Avp) -> bytes | None:
         return raw_avp(item.code, item.data) if item.vendor == VENDOR_3GPP else None
@@ -311,18 +301,18 @@ def vendor_lost(answer: Message, _: Message | None) -> list[bytes]:
     return [in_services(answer, bare)]
 
 
-@on_requests("any application in a CER will do")
+@on_requests
 def any_application(request: Message) -> list[bytes]:
-    """See its fault."""
+    """Any application in a CER will do."""
     ours = avp("Auth-Application-Id", 4)
     if request.command != CER:
         return [request.octets]
     return [replaced(request, lambda item: ours if item.name == "Auth-Application-Id" else None)]
 
 
-@on_requests("unknown AVPs are refused whether or not their M bit is set")
+@on_requests
 def unknown_optional_refused(request: Message) -> list[bytes]:
-    """See its fault."""
+    """Unknown AVPs are refused whether or not their M bit is set."""
 
     def strict(item: Avp) -> bytes | None:
         known = (item.code, item.vendor) in BY_CODE
@@ -331,22 +321,22 @@ def unknown_optional_refused(request: Message) -> list[bytes]:
     return [replaced(request, strict) if request.tree.fault is None else request.octets]
 
 
-@on_requests("requests with more than two Subscription-Ids are dropped")
+@on_requests
 def two_identities_at_most(request: Message) -> list[bytes]:
-    """See its fault."""
+    """Requests with more than two Subscription-Ids are dropped."""
     return [] if len(request.tree.all("Subscription-Id")) > 2 else [request.octets]
 
 
-@on_requests("requests with two PDP-Addresses are dropped")
+@on_requests
 def one_address_only(request: Message) -> list[bytes]:
-    """See its fault."""
+    """Requests with two PDP-Addresses are dropped."""
     addresses = request.tree.all("Service-Information", "PS-Information", "PDP-Address")
     return [] if len(addresses) > 1 else [request.octets]
 
 
-@on_requests("requests without Destination-Host are left to somebody else")
+@on_requests
 def destination_host_needed(request: Message) -> list[bytes]:
-    """See its fault."""
+    """Requests without Destination-Host are left to somebody else."""
     return [] if request.command == CCR and request.tree.first("Destination-Host") is None else [request.octets]
 
 
