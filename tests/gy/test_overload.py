@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from ocs.gy.messages import CcRequestType, ErrorAnswer
@@ -79,6 +81,24 @@ async def test_only_the_busiest_peers_are_refused() -> None:
         await until(lambda: served.waiting() == 21)
         served.go()
         assert [(await calm.receive()).message.result_code for _ in range(3)] == [2001] * 3
+
+
+@wired
+async def test_what_cannot_be_taken_stays_in_the_network() -> None:
+    """A flood of terminations that nobody takes: the server stops reading, and its memory stays what it is."""
+    async with serving(limits=Limits(in_hand=100), idle=True) as served, await Raw.opened(served.server.port) as raw:
+        flood = b"".join(request(3, number) for number in range(5_000))
+
+        async def send_for_ever() -> None:
+            while True:
+                await raw.send(flood)
+
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(send_for_ever(), 0.5)
+        [connection] = served.server._connections
+        assert served.waiting() == 100
+        assert connection.link.octets_received < 2**20
+        raw.writer.transport.abort()
 
 
 @wired

@@ -18,6 +18,9 @@ from tests.gy import octets
 from tests.gy.octets import base_answer, cer, charging, dpr, mscc, used
 from tests.gy.serving import Charging, Raw, avps_of, serving, until, wired
 
+PATIENT = Timers(probe=20 * SECOND, capabilities=20 * SECOND, closing=SECOND // 2)
+"""Nothing ends in a test because its time is over."""
+
 
 @wired
 async def test_who_is_not_allowed_gets_3010_and_the_connection_is_closed() -> None:
@@ -37,7 +40,7 @@ async def test_who_is_not_allowed_gets_3010_and_the_connection_is_closed() -> No
 async def test_a_living_connection_stays_and_its_rival_goes() -> None:
     """RFC 6733 5.6: R-Reject, after the old link was asked for a sign of life."""
     async with (
-        serving() as served,
+        serving(timers=PATIENT) as served,
         await Raw.opened(served.server.port) as first,
         await Raw.connect(served.server.port) as second,
     ):
@@ -54,7 +57,7 @@ async def test_a_living_connection_stays_and_its_rival_goes() -> None:
 @wired
 async def test_any_word_of_the_old_connection_will_do() -> None:
     async with (
-        serving() as served,
+        serving(timers=PATIENT) as served,
         await Raw.opened(served.server.port) as first,
         await Raw.connect(served.server.port) as second,
     ):
@@ -79,9 +82,8 @@ async def test_a_dead_connection_is_replaced_within_the_probe_time() -> None:
 
 @wired
 async def test_a_connection_that_ends_under_the_probe_is_replaced_at_once() -> None:
-    patient = Timers(probe=20 * SECOND, capabilities=SECOND, closing=SECOND // 2)
     async with (
-        serving(timers=patient) as served,
+        serving(timers=PATIENT) as served,
         await Raw.opened(served.server.port) as first,
         await Raw.connect(served.server.port) as second,
     ):
@@ -116,9 +118,8 @@ async def test_credit_sessions_outlive_their_connection() -> None:
 
 @wired
 async def test_a_third_connection_goes_at_once() -> None:
-    patient = Timers(probe=20 * SECOND, capabilities=SECOND, closing=SECOND // 2)
     async with (
-        serving(timers=patient) as served,
+        serving(timers=PATIENT) as served,
         await Raw.opened(served.server.port),
         await Raw.connect(served.server.port) as second,
         await Raw.connect(served.server.port) as third,
