@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 from collections.abc import Callable
@@ -22,7 +23,7 @@ import msgspec
 from ocs import overview
 from ocs.charging.commands import ChangePlan, ChangeProfile, Command, Provision, Receipt, SetStatus, TopUp
 from ocs.inventory.provisioning import Provisioning
-from ocs.service import Service
+from ocs.service import EngineFaultError, Service
 from ocs.store.journal import StoreError
 
 _COMMANDS: Final = {kind.__name__: kind for kind in (TopUp, SetStatus, ChangePlan, ChangeProfile)}
@@ -34,6 +35,11 @@ _SECONDS: Final = 60
 
 class ControlError(Exception):
     """The server cannot be reached, or makes no sense; says why."""
+
+
+def beside(store: Path) -> Path:
+    """Where the control socket of the OCS that owns `store` is, unless it was put elsewhere."""
+    return store.with_name(f"{store.name}.control")
 
 
 async def listen(path: Path, service: Service, shutdown: Callable[[], None]) -> asyncio.Server:
@@ -51,7 +57,9 @@ async def listen(path: Path, service: Service, shutdown: Callable[[], None]) -> 
         writer.close()
 
     if path.is_socket():
-        path.unlink()  # left by a process that was killed: a living one holds its store, or this would be another path
+        if _answers(path):
+            raise OSError(errno.EADDRINUSE, "in use by another process")
+        path.unlink()  # left by a process that was killed
     mask = os.umask(0o177)
     try:
         return await asyncio.start_unix_server(serve, path, limit=_LINE_OCTETS)
@@ -64,15 +72,24 @@ async def _answer(line: bytes, service: Service, shutdown: Callable[[], None]) -
         asked = msgspec.json.decode(line, type=dict[str, Any])
         do, body = asked["do"], asked.get("body", {})
         if do in _VIEWS:
-            return list(_VIEWS[do](service.engine.state))
+            return list(_VIEWS[do](service.state))
         if do == "shutdown":
             shutdown()
             return Receipt("shutting down")
         return await service.execute(_command(do, body))
     except (KeyError, ValueError) as error:  # pydantic's and msgspec's errors are ValueErrors
         return Receipt("", f"not understood: {error!r}")
-    except StoreError as error:
+    except (StoreError, EngineFaultError) as error:
         return Receipt("", f"not done: {error}")
+
+
+def _answers(path: Path) -> bool:
+    """Whether anybody listens there."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(1)
+        sock.connect(str(path))
+        return True
+    return False
 
 
 def _command(do: str, body: dict[str, Any]) -> Command:
@@ -100,5 +117,7 @@ def ask(path: Path, do: str, body: dict[str, Any] | None = None) -> Any:
                 return msgspec.json.decode(answers.readline())
     except FileNotFoundError:
         raise ControlError(f"{path}: no such control socket; is `splitsim serve` running?") from None
+    except ConnectionRefusedError:
+        raise ControlError(f"{path}: nobody listens there any more; is `splitsim serve` running?") from None
     except (OSError, msgspec.DecodeError) as error:
         raise ControlError(f"{path}: {error}") from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -15,16 +14,18 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
+
 from ocs.address import Address
-from ocs.charging.commands import Command, Outcome, Provision
+from ocs.charging.commands import Command, Outcome, Provision, Receipt
 from ocs.charging.engine import Engine
-from ocs.control import listen
+from ocs.control import beside, listen
 from ocs.gy.events import Event, PeerClosed, PeerOpened, RequestRefused
 from ocs.gy.node import Identity
 from ocs.gy.server import GyServer
 from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.service import Service, spare_the_collector
-from ocs.store.journal import Journal, MemoryJournal
+from ocs.store.journal import Journal, MemoryJournal, StoreError
 from ocs.store.rows import command_of
 from ocs.store.sqlite import SqliteJournal
 
@@ -64,10 +65,15 @@ async def serve(settings: Settings, started: Callable[[Address, Path, Engine], N
     """Serve until SIGTERM, SIGINT or `shutdown` on the control socket; `started` is told where it listens.
 
     Raises:
-        ServeError: address, control socket or provisioning will not do.
-        StoreError: nor will the store.
+        ServeError: store, provisioning, address or control socket will not do.
     """
-    journal: Journal = MemoryJournal() if settings.store is None else SqliteJournal(settings.store)
+    reasons: list[str] = []
+    journal: Journal = MemoryJournal()
+    if settings.store is not None:
+        try:
+            journal = SqliteJournal(settings.store)
+        except StoreError as error:
+            reasons.append(f"--db {error}")
     engine = Engine(settings.identity.host, settings.identity.realm)
 
     def tolerance(host: str) -> frozenset[int]:
@@ -80,58 +86,74 @@ async def serve(settings: Settings, started: Callable[[Address, Path, Engine], N
 
     server = GyServer(settings.identity, tolerance=tolerance, allows=allows, observe=_observe)
     service = Service(engine, journal, server, now, on_outcome=_on_outcome, on_trouble=log.error)
-    service.recover()
+    stopping = asyncio.Event()
+    control: asyncio.Server | None = None
     try:
-        await _provision(service, journal, settings.provisioning)
+        service.recover()
+        reasons += await _provision(service, journal, settings.provisioning)
+    except StoreError as error:
+        reasons.append(f"--db {error}")
+    try:
         await server.start(*settings.gy, settings.tls)
     except OSError as error:
-        journal.close()
-        raise ServeError(f"--gy {settings.gy}: {error.strerror or error}") from None
-    except ServeError:
-        journal.close()
-        raise
-    stopping = asyncio.Event()
-    _on_signals(stopping)
-    path = settings.control or _control_path(settings.store, server.port)
-    try:
-        control = await listen(path, service, stopping.set)
-    except OSError as error:
-        await service.stop()
-        raise ServeError(f"--control {path}: {error.strerror or error}") from None
-    spare_the_collector()
-    serving = asyncio.create_task(service.run())
-    started(Address(settings.gy.host, server.port), path, service.engine)
-    await stopping.wait()
-    log.info("stopping")
-    control.close()
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
+        reasons.append(f"--gy {settings.gy}: {error.strerror or error}")
+    path = settings.control or (None if reasons else _control_path(settings.store, server.port))
+    if path is not None:
+        try:
+            control = await listen(path, service, stopping.set)
+        except OSError as error:
+            reasons.append(f"--control {path}: {error.strerror or error}")
+    serving: asyncio.Task[None] | None = None
+    if not reasons:
+        assert path is not None
+        _on_signals(stopping)
+        spare_the_collector()
+        serving = asyncio.create_task(service.run())
+        started(Address(settings.gy.host, server.port), path, service.engine)
+        await _first(stopping, serving)
+        log.info("stopping")
+    if control is not None and path is not None:
+        control.close()
+        path.unlink(missing_ok=True)
     await service.stop()
-    await serving
+    if serving is not None:
+        await serving
+    if reasons:
+        raise ServeError(*reasons)
 
 
-async def _provision(service: Service, journal: Journal, wanted: Provisioning) -> None:
-    """Take in what is new of `wanted`; what is there already has to be the same, or a higher version."""
+async def _provision(service: Service, journal: Journal, wanted: Provisioning) -> list[str]:
+    """Take in what is new of `wanted`; what is there already has to be the same, or a higher version.
+
+    Gives what speaks against it. Then nothing was taken in.
+    """
     known: dict[str, Sim] = {}
     for _, row in journal.rows(Provision.__name__):
         command = command_of(row)
         assert isinstance(command, Provision)
-        known |= {sim.imsi: sim for sim in command.provisioning.sims}
+        if msgspec.json.decode(row.answer, type=Receipt).error is None:
+            known |= {sim.imsi: sim for sim in command.provisioning.sims}
     changed = [sim.imsi for sim in wanted.sims if known.get(sim.imsi, sim) != sim]
     if changed:
         how = "change it by command (`splitsim suspend`, `plan`, `profile`), or leave it as it was"
-        raise ServeError(*(f"--provision: SIM {imsi} is there with other content: {how}" for imsi in changed))
+        return [f"--provision: SIM {imsi} is there with other content: {how}" for imsi in changed]
     new = wanted.model_copy(update={"sims": tuple(sim for sim in wanted.sims if sim.imsi not in known)})
     request_id = f"provision/{sha256(new.model_dump_json().encode()).hexdigest()[:16]}"
     receipt = await service.execute(Provision(new, request_id, by="serve"))
     assert receipt is not None
-    if receipt.error:
-        raise ServeError(*(f"--provision: {reason}" for reason in receipt.error.split("; ")))
+    return [f"--provision: {reason}" for reason in receipt.error.split("; ")] if receipt.error else []
+
+
+async def _first(stopping: asyncio.Event, serving: asyncio.Task[None]) -> None:
+    """Wait until somebody wants an end, or serving has come to one by a fault of ours."""
+    asked = asyncio.create_task(stopping.wait())
+    await asyncio.wait({serving, asked}, return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
 
 
 def _control_path(store: Path | None, port: int) -> Path:
     if store is not None:
-        return store.with_name(f"{store.name}.control")
+        return beside(store)
     return Path(tempfile.gettempdir()) / f"splitsim-{port}.control"
 
 

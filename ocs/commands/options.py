@@ -1,0 +1,76 @@
+"""What the commands share: options, tables, the way to a running OCS, and how mistakes are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ocs import control
+from ocs.address import store_path
+
+_WHOLE: Final = frozenset({"imsi", "number", "type", "at", "answer"})
+"""Columns that are not broken over lines."""
+errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+
+Db = Annotated[str | None, typer.Option(metavar="URL", help="The store, as sqlite:///FILE.")]
+ControlPath = Annotated[
+    Path | None,
+    typer.Option("--control", metavar="PATH", help="Control socket of the running OCS; beside the store if --db."),
+]
+RequestId = Annotated[
+    str | None, typer.Option(help="Said again, the same id changes nothing; made up and printed when not given.")
+]
+By = Annotated[str, typer.Option(help="Who wants it; kept in the history.")]
+Reason = Annotated[str, typer.Option(help="Why; kept in the history.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+def asked(db: str | None, path: Path | None, do: str, body: dict[str, Any] | None = None) -> Any:
+    """What the running OCS answers whose store or control socket is given."""
+    if path is None:
+        if db is None:
+            raise bad("expected --control PATH or --db URL: which OCS?")
+        path = control.beside(store_of(db))
+    try:
+        return control.ask(path, do, body)
+    except control.ControlError as error:
+        raise bad(str(error)) from None
+
+
+def store_of(db: str) -> Path:
+    """The file that --db names."""
+    try:
+        return store_path(db)
+    except ValueError as error:
+        raise bad(f"--db: {error}") from None
+
+
+def table(rows: Sequence[Any], columns: Sequence[str]) -> Table:
+    """Rows (records or dictionaries) with these of their columns."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in columns:
+        table.add_column(name.replace("_", " "), no_wrap=name in _WHOLE, overflow="fold")
+    for row in rows:
+        get = row.get if isinstance(row, dict) else lambda name, row=row: getattr(row, name)
+        table.add_row(*("all" if name == "rating_groups" and not get(name) else _cell(get(name)) for name in columns))
+    return table
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return "\n".join(map(str, value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}" if value >= 10_000 else str(value)
+    return "" if value is None else str(value)
+
+
+def bad(*lines: str) -> typer.Exit:
+    """Bad input: a line for each mistake, exit status 2."""
+    for line in lines:
+        errors.print(line)
+    return typer.Exit(2)

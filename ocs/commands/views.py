@@ -1,0 +1,117 @@
+"""What is read from a running OCS, or from its store: SIMs, credit, and why a session got its answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from ocs import overview
+from ocs.charging.engine import Engine
+from ocs.commands.options import AsJson, ControlPath, Db, asked, bad, store_of, table
+from ocs.explain import Explained, explain
+from ocs.gy.pcap import write_pcap
+from ocs.store.journal import StoreError
+from ocs.store.recovery import fold_rows
+from ocs.store.rows import Row
+
+
+def sims(db: Db = None, control_path: ControlPath = None, as_json: AsJson = False) -> None:
+    """Subscriptions."""
+    _show("sims", db, control_path, as_json, overview.SimRow.__struct_fields__)
+
+
+def usage(db: Db = None, control_path: ControlPath = None, as_json: AsJson = False) -> None:
+    """Credit."""
+    _show("usage", db, control_path, as_json, overview.UsageRow.__struct_fields__)
+
+
+def _show(view: str, db: str | None, path: Path | None, as_json: bool, columns: Sequence[str]) -> None:
+    """A view of a running OCS through its control socket, or of a store, whoever owns it."""
+    if db is not None:
+        engine = Engine("ocs", "ocs")
+        fold_rows(engine, _rows(db))
+        rows = msgspec.to_builtins(list(getattr(overview, view)(engine.state)))
+    else:
+        rows = asked(None, path, view)
+        if isinstance(rows, dict):
+            raise bad(rows["error"])
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        Console(highlight=False).print(table(rows, columns))
+
+
+def explain_command(
+    session_id: Annotated[str, typer.Argument(metavar="SESSION", help="A Session-Id.")],
+    number: Annotated[
+        int | None, typer.Argument(metavar="[NUMBER]", help="One CC-Request-Number; all if not given.")
+    ] = None,
+    db: Db = None,
+    as_json: AsJson = False,
+    pcap: Annotated[Path | None, typer.Option(help="Write the session as a capture file for Wireshark too.")] = None,
+) -> None:
+    """Explain a session."""
+    if db is None:
+        raise bad("expected --db URL: the journal that the session is in")
+    found = explain(_rows(db), session_id)
+    if number is not None:
+        found = [item for item in found if item.request_number == number]
+    if not found:
+        what = f"no session {session_id!r}" if number is None else f"no request {number} of session {session_id!r}"
+        raise bad(f"{what} in {db}")
+    if pcap is not None:
+        _write_pcap(pcap, _rows(db), {item.sequence for item in found})
+    if as_json:
+        typer.echo(json.dumps([_plain(item) for item in found], indent=2))
+    else:
+        rows = [
+            {"number": item.request_number, "type": item.request_type, "at": item.at[:19], "answer": item.result_code}
+            | {name: getattr(decision, name) for name in decision.__struct_fields__}
+            for item in found
+            for decision in item.decisions
+        ]
+        columns = (
+            "number",
+            "type",
+            "at",
+            "answer",
+            "rating_group",
+            "split_id",
+            "plan_id",
+            "bucket_id",
+            "result_code",
+            "rule",
+        )
+        Console(highlight=False).print(table(rows, columns))
+
+
+def _plain(item: Explained) -> dict[str, Any]:
+    return {**msgspec.to_builtins(item), "request": item.request.hex(), "answer": item.answer.hex()}
+
+
+def _write_pcap(path: Path, rows: list[tuple[int, Row]], wanted: set[int]) -> None:
+    messages = [
+        (row.now, from_client, octets)
+        for sequence, row in rows
+        if sequence in wanted
+        for from_client, octets in ((True, row.request), (False, row.answer))
+    ]
+    try:
+        write_pcap(path, messages)
+    except OSError as error:
+        raise bad(f"--pcap {path}: {error.strerror or error}") from None
+
+
+def _rows(db: str) -> list[tuple[int, Row]]:
+    from ocs.store.reading import read_rows  # takes longer to import than most commands take to run
+
+    try:
+        return read_rows(store_of(db))
+    except StoreError as error:
+        raise bad(f"--db {error}") from None
