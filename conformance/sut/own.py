@@ -293,7 +293,7 @@ def started_serve() -> Iterator[Ics]:
             hooks.call("suspend", imsi=barred.imsi, split=barred.split)
             yield Ics(
                 sut=Sut(name="our own OCS", address=address),
-                timers=Timers(answer_seconds=3, quiet_seconds=0.3, capabilities_seconds=12),
+                timers=Timers(answer_seconds=8, quiet_seconds=0.3, capabilities_seconds=12),
                 claims=CLAIMS,
                 subscribers=subscribers,
                 hooks=_hooks(folder, address),
