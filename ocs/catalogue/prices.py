@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -50,7 +51,7 @@ class VoicePrice(FileModel):
         micros_per_block(self.price, self.block, self.per)
         return self
 
-    @property
+    @cached_property
     def micros_per_block(self) -> int:
         """Micros of one block."""
         return micros_per_block(self.price, self.block, self.per)
@@ -78,7 +79,7 @@ class UnitPrice(FileModel):
             micros_per_block(price, self.block, self.per)
         return self
 
-    @property
+    @cached_property
     def micros_per_block(self) -> int:
         """Micros of one block, in the first tier."""
         return micros_per_block(self.price, self.block, self.per)
