@@ -47,21 +47,22 @@ def recall(session: Session, number: int, digest: int) -> Recalled:
     if number > session.highest:
         return UNHEARD
     serial = 0
+    found = None
     for answered in session.answered:
         if answered.number == number:
             if answered.digest == digest:
-                return Recalled(answered, False, answered.serial + 1)
+                found = answered
             serial = max(serial, answered.serial + 1)
     forgotten, key = session.forgotten, number.to_bytes(4, "big")
+    known = False
     place = forgotten.find(key)
     while place >= 0:
         if place % _FORGOTTEN.size == 0:
             _, its_digest, its_serial = _FORGOTTEN.unpack_from(forgotten, place)
-            if its_digest == digest:
-                return Recalled(None, True, its_serial + 1)
+            known = known or its_digest == digest
             serial = max(serial, its_serial + 1)
         place = forgotten.find(key, place + 1)
-    return Recalled(None, False, serial)
+    return Recalled(found, known and found is None, serial)
 
 
 def remember(session: Session, answered: Answered) -> None:

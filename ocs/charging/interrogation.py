@@ -66,7 +66,7 @@ def interrogate(state: State, command: Charge, now: int, out: Outcome) -> Cca:
     digest = digest_of(kind, services)
     recalled = UNHEARD if session is None else recall(session, number, digest)
     if session is not None and recalled.answered is not None:
-        return _again(state, session, recalled.answered, ccr, services, now, out)
+        return _again(state, session, recalled.answered, recalled.serial, ccr, services, now, out)
     if recalled.forgotten:
         return _refusal(state, ccr, ResultCode.UNABLE_TO_COMPLY, "a repeat of a request answered long ago", out)
     if recalled.serial:
@@ -160,6 +160,7 @@ def _again(
     state: State,
     session: Session,
     stored: Answered,
+    serial: int,
     ccr: Ccr,
     services: tuple[MultipleServicesCreditControl, ...],
     now: int,
@@ -173,7 +174,7 @@ def _again(
     if lapsed and session.closed_at is not None:
         return _refusal(state, ccr, ResultCode.UNKNOWN_SESSION_ID, "what was granted has ended with the session", out)
     if lapsed:
-        stored.serial += 1
+        stored.serial = serial
         exchange = Exchange(state, session, ccr, services, now, now, False, out, stored.serial, {}, {})
         if not ccr.multiple_services_credit_control:
             answer = _from_command_level(answer, services[0])
