@@ -315,17 +315,20 @@ class Service:
     async def _fill_in_time(self) -> None:
         while True:
             await asyncio.sleep(_FILL_EVERY_SECONDS)
+            with contextlib.suppress(StoreError):
+                self._get_ready()
             self._fill()
             self._keeper.in_time()
 
     def _fill(self) -> None:
         """Bring the tables up to the journal. If they cannot be written, they catch up later."""
-        if not self._unfilled:
+        if not self._unfilled or not self._writable:
             return
         try:
             self._journal.fill(self._unfilled)
         except StoreError as error:
-            self._on_trouble(str(error))
+            self._writable = False
+            self._on_trouble(f"the tables stay behind: {error}")
         else:
             self._unfilled = []
 
