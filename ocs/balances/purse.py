@@ -3,6 +3,8 @@
 A purse draws on its buckets in the order of their end (mode `parallel`) or of their purchase (mode `queue`). In a queue
 the next bucket starts, and its validity with it, when those before it are used up or have expired, or when a grant
 draws on it already: such a grant can be used at once.
+
+What is counted is octets, or, in a wallet, micros of money: a purse does not care which.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from ocs.units import SECOND
 
 @dataclass(slots=True)
 class Bucket:
-    """Octets bought, or given free, at once. `ends_at` is None until the bucket has started."""
+    """Units bought, or given free, at once. `ends_at` is None until the bucket has started."""
 
     bucket_id: str
     credited: int
@@ -32,7 +34,7 @@ class Bucket:
 
     @property
     def remaining(self) -> int:
-        """Octets neither used, reserved nor expired."""
+        """Units neither used, reserved nor expired."""
         return self.credited - self.used - self.reserved - self.expired
 
 
@@ -60,16 +62,23 @@ class Purse:
     queued: bool
     buckets: list[Bucket] = field(default_factory=list)
     free: int = 0
-    """Octets that a reservation could take now, those of queued buckets included."""
+    """Units that a reservation could take now, those of queued buckets included."""
     reserved: int = 0
-    """Octets pending in reservations."""
+    """Units pending in reservations."""
     purchases: int = 0
+    least: int = 1
+    """Less than this is of no use: nothing costs so little."""
     started: list[Bucket] = field(default_factory=list)
     """Buckets that have started since somebody looked: their ends have to be watched."""
 
     @property
+    def gives(self) -> bool:
+        """Whether a reservation could take anything now."""
+        return self.free >= self.least
+
+    @property
     def balance(self) -> int:
-        """Octets not yet used or expired, reserved or not."""
+        """Units not yet used or expired, reserved or not."""
         return self.free + self.reserved
 
     def credit(
@@ -83,11 +92,11 @@ class Purse:
     ) -> Bucket:
         """A new bucket holding `bundle`; it starts at once unless it has to queue, or its end is given."""
         self.purchases += 1
-        bucket = Bucket(f"{self.subscription_id}/{bundle.id}/{self.purchases}", bundle.volume, bundle.valid)
+        bucket = Bucket(f"{self.subscription_id}/{bundle.id}/{self.purchases}", bundle.units, bundle.valid)
         self.buckets.append(bucket)
-        self.free += bundle.volume
+        self.free += bundle.units
         transfer_id = f"{bucket.bucket_id}/credit"
-        ledger.append(self._line(transfer_id, "credit", bucket, bundle.volume, now, cause, None, price_micros))
+        ledger.append(self._line(transfer_id, "credit", bucket, bundle.units, now, cause, None, price_micros))
         if ends_at is not None:
             bucket.ends_at = ends_at
             self.started.append(bucket)
@@ -118,13 +127,13 @@ class Purse:
                     self._start(bucket, now)
             self.buckets.sort(key=_end)
 
-    def reserve(self, octets: int, reservation_id: str, now: int, ledger: list[Transfer]) -> list[Part]:
-        """Set `octets` aside (at most `free`), in drawing order."""
+    def reserve(self, units: int, reservation_id: str, now: int, ledger: list[Transfer]) -> list[Part]:
+        """Set `units` aside (at most `free`), in drawing order."""
         parts = []
-        self.free -= octets
-        self.reserved += octets
+        self.free -= units
+        self.reserved += units
         for bucket in self.buckets:
-            take = min(octets, bucket.remaining)
+            take = min(units, bucket.remaining)
             if take <= 0:
                 continue
             if bucket.ends_at is None:
@@ -133,13 +142,13 @@ class Purse:
             pending_id = f"{reservation_id}/{bucket.bucket_id}/pending"
             parts.append(Part(bucket, take, pending_id))
             ledger.append(self._line(pending_id, "pending", bucket, take, now, reservation_id, None))
-            octets -= take
-            if not octets:
+            units -= take
+            if not units:
                 break
         return parts
 
     def settle(self, parts: Sequence[Part], used: int, now: int, cause: str, ledger: list[Transfer]) -> Settlement:
-        """Post `used` octets against a reservation, release the rest of it, debit what goes beyond it.
+        """Post `used` units against a reservation, release the rest of it, debit what goes beyond it.
 
         What is released of a bucket that has ended expires: a reservation outlives its bucket, its leftovers do not.
         """
@@ -170,19 +179,19 @@ class Purse:
         self._drop_spent(now)
         return Settlement(tuple(paid), used)
 
-    def _debit(self, octets: int, paid: list[BucketPart], now: int, cause: str, ledger: list[Transfer]) -> int:
-        """Take `octets` from what is free; returns what nothing could cover."""
+    def _debit(self, units: int, paid: list[BucketPart], now: int, cause: str, ledger: list[Transfer]) -> int:
+        """Take `units` from what is free; returns what nothing could cover."""
         for bucket in self.buckets:
-            take = min(octets, bucket.remaining)
+            take = min(units, bucket.remaining)
             if take > 0:
                 if bucket.ends_at is None:
                     self._start(bucket, now)
                 bucket.used += take
                 self.free -= take
-                octets -= take
+                units -= take
                 paid.append(BucketPart(bucket.bucket_id, take))
                 ledger.append(self._line(f"{cause}/{bucket.bucket_id}/debit", "posted", bucket, take, now, cause, None))
-        return octets
+        return units
 
     def end(self, bucket: Bucket, now: int, ledger: list[Transfer]) -> None:
         """The validity of `bucket` is over: what is not reserved expires."""

@@ -9,19 +9,35 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from ocs.catalogue.base import BasePlan
+from ocs.catalogue.prices import UnitPrice
 from ocs.files import Duration, FileModel, Money, Volume
+from ocs.units import MICROS
 
 
 class Bundle(FileModel):
-    """An allowance that a driver buys, or gets free: `volume` octets, `valid` seconds from its start."""
+    """What a driver buys, or gets free, at once: octets, or money for a wallet; `valid` seconds from its start."""
 
     id: Annotated[str, Field(min_length=1)]
-    volume: Annotated[Volume, Field(gt=0)]
+    volume: Volume = 0
+    """Octets, of a plan that sells allowances."""
+    credit: Annotated[Money, Field(gt=0)] | None = None
+    """Money, of a plan with a wallet."""
     valid: Annotated[Duration, Field(gt=0)]
     price: Annotated[Money, Field(ge=0)] = Decimal(0)
     """What the driver pays; a reseller may ask for more."""
     wholesale: Annotated[Money, Field(ge=0)] | None = None
     """What a reseller pays for it, without VAT; absent: `price`."""
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Bundle:
+        if (self.volume > 0) == (self.credit is not None):
+            raise ValueError("expected either a volume or a credit, above zero")
+        return self
+
+    @property
+    def units(self) -> int:
+        """What it puts into a purse: octets, or micros of money."""
+        return self.volume if self.credit is None else int(self.credit * MICROS)
 
     @property
     def wholesale_price(self) -> Decimal:
@@ -30,9 +46,13 @@ class Bundle(FileModel):
 
 
 class PrepaidIndividual(BasePlan):
-    """A driver's own allowance with a hard stop at zero. Goes to B2C splits (virtual SIMs) only."""
+    """A driver's own allowance with a hard stop at zero. Goes to B2C splits (virtual SIMs) only.
+
+    With `wallet` it is money that is bought, and octets are paid from it at that price.
+    """
 
     kind: Literal["prepaid_individual"]
+    wallet: UnitPrice | None = None
     free_quota: Bundle | None = None
     """Allowance at price zero that starts with the virtual SIM."""
     bundles: tuple[Bundle, ...] = ()
@@ -54,6 +74,24 @@ class PrepaidIndividual(BasePlan):
         if self.free_quota and self.free_quota.price:
             raise ValueError("free_quota.price must be 0")
         return self
+
+    @model_validator(mode="after")
+    def _bundles_fit(self) -> PrepaidIndividual:
+        for bundle in (*self.bundles, *([self.free_quota] if self.free_quota else [])):
+            if (bundle.credit is None) != (self.wallet is None):
+                unit = "a volume" if self.wallet is None else "a credit, for its wallet"
+                raise ValueError(f"bundle {bundle.id!r}: the plan sells bundles with {unit}")
+        return self
+
+    @property
+    def base_price(self) -> UnitPrice | None:
+        """See `BasePlan`."""
+        return self.wallet
+
+    @property
+    def least(self) -> int:
+        """What a purse must hold to give anything: an octet, or the price of a block of them, the cheapest."""
+        return max(1, min((micros for price in self.prices for _, micros in price.steps), default=1))
 
     @model_validator(mode="after")
     def _action_is_complete(self) -> PrepaidIndividual:

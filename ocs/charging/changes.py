@@ -11,6 +11,7 @@ from ocs.catalogue.plans import Bundle, Plan, Postpaid, PrepaidIndividual
 from ocs.charging.commands import ChangePlan, ChangeProfile, Outcome, Receipt
 from ocs.charging.reauthorisation import has_units, reauthorise
 from ocs.charging.state import Credit, Due, State, jitter
+from ocs.charging.wallet import is_wallet
 from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.inventory.subscribers import Status, Subscriber, Subscription, Terms
 from ocs.units import DAY, SECOND
@@ -22,7 +23,8 @@ def begin(state: State, subscription: Subscription, now: int, out: Outcome) -> N
     credit = Credit(subscription, None)
     state.credits[subscription.subscription_id] = credit
     if isinstance(plan, PrepaidIndividual):
-        credit.purse = Purse(subscription.subscription_id, subscription.account_id, plan.top_up_mode == "queue")
+        queued = plan.top_up_mode == "queue"
+        credit.purse = Purse(subscription.subscription_id, subscription.account_id, queued, least=plan.least)
         if subscription.status is not Status.PROVISIONED:
             activate(state, credit, now, out)
     elif plan.limit is not None:
@@ -68,6 +70,8 @@ def change_plan(state: State, command: ChangePlan, now: int, out: Outcome) -> Re
     if mistakes:
         return Receipt("", mistakes)
     plan = state.inventory.plans[command.plan_id]
+    if is_wallet(plan) != is_wallet(subscription.plan):
+        return Receipt("", f"{command.split_id!r} has bought {'money' if is_wallet(subscription.plan) else 'octets'}")
     adopt_plan(state, state.credits[subscription.subscription_id], plan, now, out)
     return done(state, command.request_id, f"{subscription.subscription_id} {plan.id} {plan.version}")
 
@@ -85,6 +89,10 @@ def change_profile(state: State, command: ChangeProfile, now: int, out: Outcome)
     mistakes = _mistakes(state, sim)
     if mistakes:
         return Receipt("", mistakes)
+    for split_id, plan_id in command.plans.items():
+        held = subscriber.subscriptions.get(split_id)
+        if held is not None and is_wallet(held.plan) != is_wallet(state.inventory.plans[plan_id]):
+            return Receipt("", f"{split_id!r} has bought {'money' if is_wallet(held.plan) else 'octets'}")
     ended, began = state.inventory.rearrange(subscriber, sim, now)
     for subscription in began:
         begin(state, subscription, now, out)
@@ -151,6 +159,7 @@ def switch_plan(state: State, credit: Credit, now: int, out: Outcome, paced: boo
                 subscription.status = Status.ACTIVE
     elif purse is not None:
         purse.set_queued(plan.top_up_mode == "queue", now)
+        purse.least = plan.least
         state.moved(credit)
     # At a cycle's end most grants end by themselves (`quota`); a client that splits its report there goes on.
     cycle_begins = now == state.cycle_at(now).start

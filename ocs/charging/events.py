@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
-from ocs.catalogue.plans import Bundle, PrepaidIndividual
+from ocs.catalogue.currency import NUMERIC
+from ocs.catalogue.plans import Bundle, Plan, PrepaidIndividual
 from ocs.charging import usage
 from ocs.charging.commands import Decision
 from ocs.charging.reauthorisation import replenished
@@ -12,6 +15,7 @@ from ocs.charging.records import record
 from ocs.charging.standing import barred
 from ocs.charging.state import Credit
 from ocs.charging.usage import NOTHING, Exchange, Report
+from ocs.charging.wallet import charge_of, is_wallet, price_of
 from ocs.gy.failed import failed_avp
 from ocs.gy.messages import (
     Cca,
@@ -26,12 +30,10 @@ from ocs.gy.messages import (
     UnitValue,
 )
 from ocs.rating.tariff import Unit, price, sells
+from ocs.units import MICROS
 
 REFUND_VALID_SECONDS = 28 * 86_400
 """How long refunded octets can be used."""
-
-# ISO 4217.
-_CURRENCY_CODES = {"EUR": 978, "USD": 840, "GBP": 826, "CHF": 756}
 
 
 class _Event(msgspec.Struct, eq=False):
@@ -103,11 +105,11 @@ def _one(exchange: Exchange, mscc: MultipleServicesCreditControl, action: Reques
         return _Event(mscc, credit, refusal.result_code, refusal.rule)
     if not sells(plan, unit):
         return _Event(mscc, credit, ResultCode.END_USER_SERVICE_DENIED, f"the plan has no price for {unit}")
-    micros = price(plan, unit, 0, amount) or 0
+    units, micros = _cost_of(exchange, plan, amount)
     if action is RequestedAction.PRICE_ENQUIRY:
-        return _Event(mscc, credit, ResultCode.SUCCESS, "price of the plan", micros=micros)
+        return _Event(mscc, credit, ResultCode.SUCCESS, "price of the plan", micros=micros or 0)
     purse = credit.purse if unit == "octets" else None
-    if action is not RequestedAction.REFUND_ACCOUNT and purse is not None and purse.free < amount:
+    if action is not RequestedAction.REFUND_ACCOUNT and purse is not None and purse.free < units:
         return _Event(mscc, credit, ResultCode.CREDIT_LIMIT_REACHED, "more than is left and not reserved")
     if action is RequestedAction.CHECK_BALANCE:
         return _Event(mscc, credit, ResultCode.SUCCESS, "enough is left")
@@ -115,6 +117,15 @@ def _one(exchange: Exchange, mscc: MultipleServicesCreditControl, action: Reques
     report = _move(exchange, mscc, credit, -amount if refund else amount)
     exchange.out.edrs.append(record(exchange, report, mscc, None, ResultCode.SUCCESS))
     return _Event(mscc, credit, ResultCode.SUCCESS, "credited" if refund else "debited", granted=amount)
+
+
+def _cost_of(exchange: Exchange, plan: Plan, amount: int) -> tuple[int, int | None]:
+    """What an amount takes from a purse, in its units, and what it costs in micros, where that is known now."""
+    session = exchange.session
+    if session.unit != "octets" or not is_wallet(plan):
+        return amount, price(plan, session.unit, 0, amount)
+    micros = charge_of(price_of(plan, session.conditions, exchange.event_time), abs(amount))
+    return (micros, micros) if amount > 0 else (-micros, -micros)
 
 
 def _decision(event: _Event) -> Decision:
@@ -148,10 +159,12 @@ def _move(exchange: Exchange, mscc: MultipleServicesCreditControl, credit: Credi
     terms, purse = credit.subscription.terms, credit.purse if session.unit == "octets" else None
     before = purse.balance if purse is not None else None
     settlement = NOTHING
+    units, micros = _cost_of(exchange, terms.plan, amount)
     if purse is not None and amount > 0:
-        settlement = purse.settle((), amount, now, record_id, out.transfers)
-    elif purse is not None:
-        refund = Bundle(id="refund", volume=-amount, valid=REFUND_VALID_SECONDS)
+        settlement = purse.settle((), units, now, record_id, out.transfers)
+    elif purse is not None and units:
+        given = {"credit": Decimal(-units) / MICROS} if is_wallet(terms.plan) else {"volume": -units}
+        refund = Bundle.model_validate({"id": "refund", "valid": REFUND_VALID_SECONDS, **given})
         # What comes on top of a per-SIM limit ends with it.
         ends_at = None if isinstance(terms.plan, PrepaidIndividual) else exchange.state.cycle_at(now).end
         purse.credit(refund, now, record_id, 0, out.transfers, ends_at)
@@ -159,7 +172,6 @@ def _move(exchange: Exchange, mscc: MultipleServicesCreditControl, credit: Credi
     credit.in_use = True
     if amount < 0:
         replenished(exchange.state, credit, now, out)
-    micros = price(terms.plan, session.unit, 0, amount)
     after = purse.balance if purse is not None else None
     at, conditions = exchange.event_time, session.conditions
     return Report(
@@ -182,9 +194,7 @@ def _units(unit: Unit, amount: int | None) -> GrantedServiceUnit | None:
 def _cost(exchange: Exchange, micros: int) -> CostInformation:
     """Micros as Cost-Information: value digits and a power of ten (RFC 8506 8.7, 8.8)."""
     currency = exchange.state.inventory.operator.currency
-    return CostInformation(
-        unit_value=UnitValue(value_digits=micros, exponent=-6), currency_code=_CURRENCY_CODES[currency]
-    )
+    return CostInformation(unit_value=UnitValue(value_digits=micros, exponent=-6), currency_code=NUMERIC[currency])
 
 
 def _answer(exchange: Exchange, code: ResultCode, failed: tuple[FailedAvp, ...] = ()) -> Cca:

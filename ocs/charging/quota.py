@@ -6,7 +6,7 @@ others wait for the same credit. Postpaid grants are refused only above a per-SI
 
 from __future__ import annotations
 
-from ocs.balances.purse import Part
+from ocs.balances.purse import Part, Purse
 from ocs.catalogue.base import HOME
 from ocs.catalogue.plans import Plan, Postpaid
 from ocs.charging.final_units import graceful_answer, indication
@@ -14,6 +14,7 @@ from ocs.charging.reauthorisation import reauthorise
 from ocs.charging.standing import Refusal, barred, exhausted
 from ocs.charging.state import TX, Due, Grant, Service, jitter
 from ocs.charging.usage import Exchange
+from ocs.charging.wallet import is_wallet, payable, price_of, tally
 from ocs.gy.messages import (
     GrantedServiceUnit,
     MultipleServicesCreditControl,
@@ -53,7 +54,12 @@ def authorise(
         refusal = Refusal(ResultCode.END_USER_SERVICE_DENIED, f"the plan has no price for {unit}")
     if refusal is None and unit == "octets" and _zone(service) is None:
         refusal = Refusal(ResultCode.END_USER_SERVICE_DENIED, "the plan does not cover the serving network")
-    if refusal is None and unit == "octets" and credit.purse is not None and credit.purse.free == 0:
+    if (
+        refusal is None
+        and unit == "octets"
+        and credit.purse is not None
+        and not _pays(service, credit.purse, exchange.now)
+    ):
         decided = _without_credit(exchange, service, mscc)
         if not isinstance(decided, Refusal):
             service.refused = None
@@ -67,6 +73,14 @@ def authorise(
     return _grant(exchange, service, mscc, requested, name)
 
 
+def _pays(service: Service, purse: Purse, now: int) -> bool:
+    """Whether the purse gives anything at the price of the zone and the hour."""
+    plan = service.credit.subscription.terms.plan
+    if not purse.gives or not is_wallet(plan):
+        return purse.gives
+    return payable(service, price_of(plan, service.session.conditions, now), purse.free) > 0
+
+
 def _zone(service: Service) -> str | None:
     """The zone of the network that serves it now; None where its plan does not cover that."""
     return service.credit.subscription.terms.plan.zone_of(service.session.conditions.serving_plmn)
@@ -78,7 +92,7 @@ def _without_credit(
     """Nothing free. Whoever else holds a reservation is asked to report; the service waits for what comes back."""
     credit = service.credit
     credit.waiting[service] = None
-    if credit.subscription.status is Status.EXHAUSTED:
+    if credit.subscription.status is Status.EXHAUSTED or (credit.purse is not None and not credit.purse.reserved):
         return graceful_answer(exchange, service, mscc) or exhausted(credit, exchange.session)
     for holder in credit.services:
         if holder is not service and holder.grant is not None and not holder.grant.ended:
@@ -130,17 +144,14 @@ def _grant(
     parts: list[Part] = []
     final = False
     if purse is not None:
-        free = purse.free
-        if credit.waiting:
-            amount = min(amount, max(quota.least_slice, free // (1 + len(credit.waiting))))
-        amount = min(amount, free)
-        parts = purse.reserve(amount, name, now, exchange.out.transfers)
+        amount, units, last = _share(service, purse, amount, now)
+        parts = purse.reserve(units, name, now, exchange.out.transfers)
         state.moved(credit)
         for part in parts:
             ends_at = part.bucket.ends_at
             if ends_at is not None and ends_at < valid_until:
                 valid_until = ends_at
-        final = amount == free and purse.reserved == amount
+        final = last and purse.reserved == units
     # Validity never passes the bucket's end; but a Validity-Time has whole seconds and at least one.
     validity_seconds = max(1, (valid_until - now) // SECOND)
     ends_at = now + (validity_seconds + quota.grace) * SECOND
@@ -153,6 +164,26 @@ def _grant(
     if valid_until > cycle_end and switches_at is None:
         state.schedule(cycle_end + jitter(session.session_id) + TX, Due.REPORT_MISSING, (service, grant))
     return _answer(exchange, mscc, grant, validity_seconds)
+
+
+def _share(service: Service, purse: Purse, octets: int, now: int) -> tuple[int, int, bool]:
+    """What a service gets of a purse: octets, the units of the purse that they take, and whether nothing is left then.
+
+    Where others wait for the same credit they get as much, but never less than the plan's least slice.
+    """
+    credit, free = service.credit, purse.free
+    plan, takers = credit.subscription.terms.plan, 1 + len(credit.waiting)
+    if not is_wallet(plan):
+        if takers > 1:
+            octets = min(octets, max(plan.quota.least_slice, free // takers))
+        octets = min(octets, free)
+        return octets, octets, octets == free
+    price = price_of(plan, service.session.conditions, now)
+    if takers > 1:
+        octets = min(octets, max(plan.quota.least_slice, payable(service, price, free // takers)))
+    most = payable(service, price, free)
+    octets = min(octets, most)
+    return octets, tally(service, price, octets).micros, octets == most
 
 
 def _switch_after(exchange: Exchange, service: Service, at: int) -> int:

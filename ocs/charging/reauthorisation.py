@@ -32,7 +32,7 @@ def reauthorise(state: State, service: Service, now: int, out: Outcome, changed:
 
 def has_units(credit: Credit) -> bool:
     """Whether a request for units would be granted some."""
-    return (credit.purse is None or credit.purse.free > 0) and barred(credit) is None
+    return (credit.purse is None or credit.purse.gives) and barred(credit) is None
 
 
 def reauthorise_waiting(state: State, credit: Credit, now: int, out: Outcome) -> None:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from ocs.balances.purse import Bucket, Part, Purse
-from ocs.catalogue.plans import Plan
+from ocs.catalogue.plans import Plan, UnitPrice
 from ocs.gy.messages import Cca, MultipleServicesCreditControl
 from ocs.inventory.provisioning import Peer
 from ocs.inventory.subscribers import NOBODY, Inventory, Route, Status, Subscriber, Subscription, Terms, Why
@@ -121,8 +121,8 @@ class Service:
     grant: Grant | None = None
     used: int = 0
     """Units reported so far in this session, under `rated`."""
-    rated: Plan | None = None
-    """The plan that `used` is priced by: another one starts at its first block again."""
+    rated: Plan | UnitPrice | None = None
+    """The plan, or price of a wallet, that `used` is priced by: another one starts at its first block again."""
     graceful_until: int | None = None
     """While final units are over and the client redirects or restricts: until when it may."""
     refused: int | None = None
@@ -247,7 +247,7 @@ class State:
                 self.schedule(bucket.ends_at, Due.BUCKET_END, (credit, bucket))
             purse.started.clear()
         if subscription.status is Status.ACTIVE or subscription.status is Status.EXHAUSTED:
-            subscription.status = Status.ACTIVE if purse.free or purse.reserved else Status.EXHAUSTED
+            subscription.status = Status.ACTIVE if purse.gives or purse.reserved else Status.EXHAUSTED
 
     def pop_due(self, now: int) -> Iterator[tuple[int, Due, Subject]]:
         """The deadlines up to `now`, in their order, those included that appear on the way."""

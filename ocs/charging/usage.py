@@ -12,6 +12,7 @@ import msgspec
 from ocs.balances.purse import Settlement
 from ocs.charging.commands import Outcome
 from ocs.charging.state import Conditions, Credit, Grant, Service, Session, State
+from ocs.charging.wallet import Tally, counted, in_octets, is_wallet, price_of, tally
 from ocs.gy.messages import Ccr, MultipleServicesCreditControl, TariffChangeUsage, UsedServiceUnit
 from ocs.inventory.lifecycle import SimState
 from ocs.inventory.subscribers import Terms
@@ -129,32 +130,64 @@ def settle(exchange: Exchange, service: Service, mscc: MultipleServicesCreditCon
     tariff_change = used[0].tariff_change_usage is not None or (
         len(used) > 1 and any(entry.tariff_change_usage is not None for entry in used)
     )
-    total = _added(used, unit) if tariff_change else amounts(used, unit)
-    record_id = next_record_id(exchange, name)
-    balance: int | None = None
-    paid = NOTHING
-    if purse is not None:
-        balance = purse.balance
-        paid = purse.settle(grant.parts, total[2], exchange.now, record_id, exchange.out.transfers)
-        exchange.state.moved(credit)
     if not tariff_change:
-        return [_report(record_id, service, grant, used, total, paid, grant.given_at, at, balance)]
+        periods = [_Period(used, amounts(used, unit), grant.given_at, at)]
+    else:
+        periods = _periods(grant, used, unit, at)
+    record_id = next_record_id(exchange, name)
+    if purse is None:
+        paid = [NOTHING] * len(periods)
+        dues: list[Tally | None] = [None] * len(periods)
+        balance: int | None = None
+    else:
+        balance = purse.balance
+        dues = [_due(service, grant, period) for period in periods]
+        units = [period.amount[2] if due is None else due.micros for period, due in zip(periods, dues, strict=True)]
+        settled = purse.settle(grant.parts, sum(units), exchange.now, record_id, exchange.out.transfers)
+        exchange.state.moved(credit)
+        # Both sides of a tariff change: the buckets paid in the order of use, so the earlier part comes first.
+        paid = [settled] if len(periods) == 1 else list(_divide(settled, units[0]))
+    reports = []
+    for period, due, settlement in zip(periods, dues, paid, strict=True):
+        reports.append(_report(record_id, service, grant, period, due, settlement, balance))
+        if len(reports) < len(periods):
+            record_id = next_record_id(exchange, name)
+        if balance is not None:
+            balance -= sum([part.amount for part in settlement.paid])
+    return reports
+
+
+class _Period(msgspec.Struct, gc=False):
+    """Used units of one side of a tariff change, or of a report without one."""
+
+    used: tuple[UsedServiceUnit, ...]
+    amount: Amounts
+    started_at: int
+    event_time: int
+
+
+def _periods(grant: Grant, used: tuple[UsedServiceUnit, ...], unit: Unit, at: int) -> list[_Period]:
     before = tuple([entry for entry in used if _earlier(entry)])
     after = tuple([entry for entry in used if not _earlier(entry)])
     if not after and grant.switches_at is not None:
         at = min(at, grant.switches_at - 1)
     if not before or not after:
-        return [_report(record_id, service, grant, used, total, paid, grant.given_at, at, balance)]
-    # Both sides of a tariff change: the buckets paid in the order of use, so the earlier part comes first.
+        return [_Period(used, _added(used, unit), grant.given_at, at)]
     switch = at if grant.switches_at is None else grant.switches_at
-    earlier, later = _added(before, unit), _added(after, unit)
-    first, second = _divide(paid, earlier[2])
-    middle = balance - sum([part.amount for part in first.paid]) if balance is not None else None
-    later_id = next_record_id(exchange, name)
     return [
-        _report(record_id, service, grant, before, earlier, first, grant.given_at, switch - 1, balance),
-        _report(later_id, service, grant, after, later, second, switch, at, middle),
+        _Period(before, _added(before, unit), grant.given_at, switch - 1),
+        _Period(after, _added(after, unit), switch, at),
     ]
+
+
+def _due(service: Service, grant: Grant, period: _Period) -> Tally | None:
+    """What a period costs out of a wallet; None where the purse holds the octets themselves."""
+    plan = grant.terms.plan
+    if not is_wallet(plan):
+        return None
+    due = tally(service, price_of(plan, grant.conditions, period.event_time), period.amount[2])
+    counted(service, due)
+    return due
 
 
 def traffic(exchange: Exchange, credit: Credit, used: tuple[UsedServiceUnit, ...]) -> None:
@@ -180,25 +213,27 @@ def _report(
     record_id: str,
     service: Service,
     grant: Grant,
-    used: tuple[UsedServiceUnit, ...],
-    amount: Amounts,
+    period: _Period,
+    due: Tally | None,
     paid: Settlement,
-    started_at: int,
-    event_time: int,
     balance: int | None,
 ) -> Report:
-    up, down, total = amount
+    up, down, total = period.amount
     plan = grant.terms.plan
-    if service.rated is not plan:
-        service.rated, service.used = plan, 0
-    money = price(plan, service.session.unit, service.used, total)
-    service.used += total
+    if due is not None:
+        money: int | None
+        paid, money = in_octets(paid, due)
+    else:
+        if service.rated is not plan:
+            service.rated, service.used = plan, 0
+        money = price(plan, service.session.unit, service.used, total)
+        service.used += total
     left = balance
     if balance is not None:
         left = balance - sum([part.amount for part in paid.paid])
     return Report(
         record_id, grant.credit, grant.terms, grant.conditions, up, down, total, paid, grant.ended and total > 0,
-        started_at, event_time, balance, left, money, used[0].tariff_change_usage,
+        period.started_at, period.event_time, balance, left, money, period.used[0].tariff_change_usage,
     )  # fmt: skip
 
 
