@@ -69,6 +69,7 @@ class Checkpoints:
     """The last checkpoint of one store, in the file at `path`. One may be on its way in a child process."""
 
     def __init__(self, path: Path) -> None:
+        _code()  # as it was started, whatever the files become while it runs
         self._path = path
         self._child: int | None = None
         self._began = 0.0

@@ -97,10 +97,10 @@ class SqliteJournal:
         """See `Journal`."""
         condition = "" if kind is None else f"kind = '{kind}' AND"
         query = f"SELECT * FROM journal WHERE {condition} sequence > ? ORDER BY sequence LIMIT {_PAGE}"
-        last = 0
-        while page := self._read(query, last):
-            for last, *cells in page:
-                yield last, Row(*cells)
+        while page := self._read(query, after):
+            for sequence, *cells in page:
+                yield sequence, Row(*cells)
+            after = page[-1][0]
 
     def filled(self) -> int:
         """See `Journal`."""
