@@ -132,8 +132,10 @@ async def test_a_journal_that_cannot_be_read_either_answers_nobody_from_memory(t
         assert (await ocs.ask(ccr("U", 1, (200, 1 * MB, True)))).result_code == 3002
         other.execute("ALTER TABLE hidden RENAME TO journal")
         other.close()
-        assert ocs.left() == left
         assert (await ocs.ask(ccr("U", 1, (200, 1 * MB, True)))).result_code == 2001
+    assert [edr.octets_total for edr in read_edrs(tmp_path / "ocs.db")] == [1 * MB]
+    async with running(tmp_path / "ocs.db") as ocs:
+        assert ocs.left() == left - 1 * MB
 
 
 @wired
