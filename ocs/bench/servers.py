@@ -1,19 +1,17 @@
 """Processes that answer Gy, and tell how much CPU time they have used.
 
-Each takes a pipe: it sends its port, then answers every word with its CPU seconds so far and its resident memory in
-octets, until the word is `stop`.
+Each takes a pipe: it sends its port, then answers every word with its CPU seconds so far, until the word is
+`stop`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import resource
 import socket
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ocs.bench.loads import SLICE_OCTETS, provisioning
 from ocs.charging.commands import Provision
@@ -22,19 +20,6 @@ from ocs.gy.node import Identity
 from ocs.gy.server import GyServer
 from ocs.service import Service, spare_the_collector
 from ocs.store.journal import Journal, MemoryJournal
-
-
-class Spent(NamedTuple):
-    """CPU seconds, user and system, and resident memory in octets."""
-
-    cpu_seconds: float
-    resident_octets: int
-
-
-def spent() -> Spent:
-    """Of this process, so far."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return Spent(time.process_time(), pages * resource.getpagesize())
 
 
 def ocs(pipe: Connection, sims: int, journal: Callable[[], Journal] = MemoryJournal) -> None:
@@ -56,14 +41,14 @@ async def _ocs(pipe: Connection, sims: int, journal: Callable[[], Journal]) -> N
         if pipe.recv() == "stop":
             stopped.set()
         else:
-            pipe.send(spent())
+            pipe.send(time.process_time())
 
     asyncio.get_running_loop().add_reader(pipe.fileno(), word)
     pipe.send(server.port)
     await stopped.wait()
     await service.stop()
     await serving
-    pipe.send(spent())
+    pipe.send(time.process_time())
 
 
 def python_diameter(pipe: Connection) -> None:
@@ -100,6 +85,6 @@ def python_diameter(pipe: Connection) -> None:
     node.start()
     pipe.send(port)
     while pipe.recv() != "stop":
-        pipe.send(spent())
+        pipe.send(time.process_time())
     node.stop(force=True)
-    pipe.send(spent())
+    pipe.send(time.process_time())
