@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ocs.billing.books import Books
 from ocs.billing.documents import Document, compose
@@ -16,7 +16,7 @@ from ocs.billing.ledger import BucketMovements, bucket_movements
 from ocs.billing.online import OnlineCharges, online_charges
 from ocs.billing.rated import RatedRecord, adjusted_records, rated_records
 from ocs.billing.settle import Adjustment, Settlement, adjustments, settlements
-from ocs.billing.statement import bucket_use, statement_lines
+from ocs.billing.statement import bucket_use, paid_in_money, statement_lines, wallet_use
 from ocs.billing.tenure import Tenure, tenures
 from ocs.billing.usage import usage_of
 from ocs.catalogue.plans import Postpaid
@@ -89,7 +89,7 @@ def close_cycle(cycle: Cycle, books: Books) -> CycleClose:
     cycle_of_edr = {edr.edr_id: edr.cycle_id for edr in books.edrs if edr.party == "b2c"}
     cycle_of_edr.update((edr.edr_id, cycle.id) for edr in books.late)
     buckets = tuple(
-        bucket
+        replace(bucket, in_money=bool(held[bucket.credit.subscription_id].plan.prices))
         for bucket in bucket_movements(cycle, books.transfers, cycle_of_edr)
         if not isinstance(held[bucket.credit.subscription_id].plan, Postpaid)  # a per-SIM limit is nobody's property
     )
@@ -147,12 +147,15 @@ def _statements(
     """Statements of the payers who bought, owned, used or overran anything in the cycle."""
     buckets: dict[str, list[tuple[Tenure, BucketMovements]]] = defaultdict(list)
     beyond: dict[str, int] = defaultdict(int)
+    paid: dict[str, int] = defaultdict(int)
     for bucket in movements:
         tenure = held[bucket.credit.subscription_id]
         buckets[tenure.account_id].append((tenure, bucket))
     for edr in edrs:
         if edr.octets_overrun:
             beyond[edr.account_id] += edr.octets_overrun
+        if paid_in_money(edr):
+            paid[edr.account_id] += edr.octets_debited
     operator = register.operator
     return [
         compose(
@@ -163,7 +166,9 @@ def _statements(
             register.accounts[account_id],
             list(statement_lines(buckets[account_id], operator)),
             tax_included=operator.consumer_prices_include_vat,
-            bucket=list(bucket_use(buckets[account_id])),
+            bucket=list(bucket_use(buckets[account_id], operator.currency)),
+            wallet=list(wallet_use(buckets[account_id], operator.currency)),
+            octets_paid=paid[account_id],
             octets_overrun=beyond[account_id],
         )
         for number, account_id in enumerate(sorted(buckets.keys() | beyond.keys()), 1)

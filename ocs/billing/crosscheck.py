@@ -16,6 +16,7 @@ from ocs.billing.close import CycleClose
 from ocs.billing.documents import Document
 from ocs.billing.ledger import BucketMovements
 from ocs.billing.rated import RatedRecord
+from ocs.billing.statement import paid_in_money
 from ocs.catalogue.currency import minor_places
 from ocs.records.edr import Edr
 from ocs.units import MICROS
@@ -98,22 +99,39 @@ def _invoices_differ(where: str, payer: _Payer, rated: Mapping[str, RatedRecord]
 def _statements_differ(where: str, payer: _Payer) -> Iterator[Difference]:
     lines = [line for document in payer.statements for line in document.applied_customer_billing_rate]
     uses = [use for document in payer.statements for use in document.bucket]
-    debited = sum(edr.octets_debited for edr in payer.prepaid if edr.octets_debited > 0)
-    refunded = -sum(edr.octets_debited for edr in payer.prepaid if edr.octets_debited < 0)
+    wallets = [use for document in payer.statements for use in document.wallet]
+    by_money = [edr for edr in payer.prepaid if paid_in_money(edr)]
+    by_volume = [edr for edr in payer.prepaid if not paid_in_money(edr)]
+    debited = sum(edr.octets_debited for edr in by_volume if edr.octets_debited > 0)
+    refunded = -sum(edr.octets_debited for edr in by_volume if edr.octets_debited < 0)
     overrun = sum(edr.octets_overrun for edr in payer.prepaid)
     found_overrun = sum(document.octets_overrun for document in payer.statements)
     bought = [bucket for bucket in payer.buckets if bucket.added]
     price = Decimal(sum(bucket.credit.price_micros for bucket in bought)) / MICROS
     found_price = sum((line.exact_amount.value for line in lines), Decimal(0))
-    yield from _compare(where, "octets used", debited, sum(use.octets_used for use in uses), payer.prepaid)
+    yield from _compare(where, "octets used", debited, sum(use.octets_used for use in uses), by_volume)
     yield from _compare(where, "octets beyond the allowance", overrun, found_overrun, payer.prepaid)
+    spent = Decimal(sum(edr.amount_micros or 0 for edr in by_money if edr.octets_total > 0)) / MICROS
+    found_spent = sum((use.used.value for use in wallets), Decimal(0))
+    yield from _compare(where, "money used", spent, found_spent, by_money)
+    paid = sum(edr.octets_debited for edr in by_money)
+    yield from _compare(
+        where, "octets paid in money", paid, sum(document.octets_paid for document in payer.statements), by_money
+    )
     found_refunds = sum(line.octets for line in lines if line.type == "refund")
     yield from _compare(where, "octets refunded", refunded, found_refunds, payer.prepaid)
     yield from _compare(
-        where, "octets bought, given or refunded", sum(b.added for b in bought), sum(line.octets for line in lines)
+        where,
+        "octets bought, given or refunded",
+        sum(bucket.added for bucket in bought if not bucket.in_money),
+        sum(line.octets for line in lines),
     )
+    added = Decimal(sum(bucket.added for bucket in bought if bucket.in_money)) / MICROS
+    found_added = sum((use.added.value for use in wallets), Decimal(0))
+    yield from _compare(where, "money bought, given or refunded", added, found_added)
     yield from _compare(where, "price of purchases", price, found_price)
-    for bucket_id in sorted({use.bucket_id for use in uses} ^ {bucket.bucket_id for bucket in payer.buckets}):
+    held = {use.bucket_id for use in uses} | {use.bucket_id for use in wallets}
+    for bucket_id in sorted(held ^ {bucket.bucket_id for bucket in payer.buckets}):
         yield Difference("bucket missing, or of another payer", where, "none", bucket_id)
 
 
@@ -137,6 +155,10 @@ def _sums_differ(document: Document) -> Iterator[Difference]:
         closing = use.octets_opening + use.octets_added - use.octets_used - use.octets_expired
         what = f"opening + top-ups - used - expired of bucket {use.bucket_id}"
         yield from _compare(where, what, use.octets_closing, closing)
+    for credit in document.wallet:
+        left = credit.opening.value + credit.added.value - credit.used.value - credit.expired.value
+        what = f"opening + top-ups - used - expired of bucket {credit.bucket_id}"
+        yield from _compare(where, what, credit.closing.value, left)
 
 
 def _compare(

@@ -155,6 +155,23 @@ class BucketUse(_Part, frozen=True, kw_only=True):
     """Of `octets_closing`: held by a session that is still open."""
 
 
+class WalletUse(_Part, frozen=True, kw_only=True):
+    """One purchase of money through the cycle, to the micro: opening + added - used - expired = closing."""
+
+    bucket_id: str
+    virtual_sim: str
+    """Its MPC ICCID."""
+    product: Reference
+    name: str
+    opening: Money
+    added: Money
+    used: Money
+    expired: Money
+    closing: Money
+    reserved: Money
+    """Of `closing`: held by a session that is still open."""
+
+
 class Document(_Part, frozen=True, kw_only=True):
     """What one payer gets for one cycle; nothing of any other payer is in it."""
 
@@ -180,6 +197,9 @@ class Document(_Part, frozen=True, kw_only=True):
     applied_customer_billing_rate: tuple[Line, ...]
     sim_use: tuple[SimUse, ...] = ()
     bucket: tuple[BucketUse, ...] = ()
+    wallet: tuple[WalletUse, ...] = ()
+    octets_paid: int = 0
+    """Octets that were paid from wallets."""
     octets_overrun: int = 0
     """Used beyond the allowance, and not charged."""
 
@@ -219,6 +239,8 @@ def compose(
     tax_included: bool,
     sim_use: Sequence[SimUse] = (),
     bucket: Sequence[BucketUse] = (),
+    wallet: Sequence[WalletUse] = (),
+    octets_paid: int = 0,
     octets_overrun: int = 0,
 ) -> Document:
     """Number the lines, add them up, and put VAT on the sum: once per rate, rounded once."""
@@ -277,6 +299,8 @@ def compose(
         applied_customer_billing_rate=numbered,
         sim_use=tuple(sim_use),
         bucket=tuple(bucket),
+        wallet=tuple(wallet),
+        octets_paid=octets_paid,
         octets_overrun=octets_overrun,
     )
 

@@ -12,9 +12,11 @@ from ocs.records.edr import Transfer
 
 @dataclass(slots=True)
 class BucketMovements:
-    """One bucket through one cycle, in octets. `credit` is the ledger line that opened it."""
+    """One bucket through one cycle, in octets or, of a wallet, in micros. `credit`: the ledger line that opened it."""
 
     credit: Transfer
+    in_money: bool = False
+    """Whether it is money of a wallet."""
     opening: int = 0
     added: int = 0
     used: int = 0
@@ -41,7 +43,7 @@ class BucketMovements:
 
     @property
     def closing(self) -> int:
-        """Octets neither used nor expired at the end of the cycle."""
+        """Units neither used nor expired at the end of the cycle."""
         return self.opening + self.added - self.used - self.expired
 
     @property

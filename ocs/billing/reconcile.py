@@ -20,6 +20,7 @@ import msgspec
 from ocs.billing.close import CycleClose
 from ocs.billing.crosscheck import Difference, documents_differ
 from ocs.billing.rated import RatedRecord
+from ocs.billing.statement import paid_in_money
 from ocs.catalogue.profiles import normal_apn
 from ocs.records.edr import Edr
 from ocs.units import MICROS
@@ -68,10 +69,12 @@ class Row(msgspec.Struct, kw_only=True):
 
 
 class BucketRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One prepaid bucket, in octets. `used` is what EDRs say, the rest is what the ledger says."""
+    """One prepaid bucket. `used` is what EDRs say, the rest is what the ledger says."""
 
     account_id: str
     bucket_id: str
+    unit: str
+    """`octets`, or `micros` of a wallet."""
     opening: int
     top_ups: int
     used: int
@@ -163,8 +166,9 @@ def _edrs_differ(edrs: Iterable[Edr], rated: Mapping[str, RatedRecord]) -> Itera
             what = "in bundle + overage + debited + overrun + unattributed"
             yield Difference(what, where, str(edr.octets_total), str(covered), (edr.edr_id,))
         paid = sum(part.amount for part in edr.bucket_parts)
-        if paid != max(0, edr.octets_debited):  # a refund opens a bucket
-            yield Difference("octets that buckets paid", where, str(edr.octets_debited), str(paid), (edr.edr_id,))
+        due = (edr.amount_micros or 0) if paid_in_money(edr) else edr.octets_debited
+        if paid != max(0, due):  # a refund opens a bucket
+            yield Difference("what buckets paid", where, str(due), str(paid), (edr.edr_id,))
     for edr_id in rated.keys() - seen:
         yield Difference("EDR of a rated record", f"EDR {edr_id}", "1", "0", (edr_id,))
 
@@ -183,13 +187,13 @@ def _buckets_differ(close: CycleClose) -> Iterable[Difference]:
         where = f"bucket {bucket.bucket_id}"
         octets, behind = used.pop((bucket.credit.account_id, bucket.bucket_id), (0, ()))
         if octets != bucket.used:
-            yield Difference("octets used of it, EDRs against ledger", where, str(bucket.used), str(octets), behind)
+            yield Difference("used of it, EDRs against ledger", where, str(bucket.used), str(octets), behind)
         if not 0 <= bucket.reserved <= bucket.closing:
             limits = f"from 0 to {bucket.closing}"
-            yield Difference("octets reserved of it", where, limits, str(bucket.reserved), behind)
+            yield Difference("reserved of it", where, limits, str(bucket.reserved), behind)
     for (account_id, bucket_id), (octets, behind) in used.items():
         where = f"payer {account_id}, bucket {bucket_id}"
-        yield Difference("octets used of a bucket that is not theirs", where, "0", str(octets), behind)
+        yield Difference("used of a bucket that is not theirs", where, "0", str(octets), behind)
 
 
 def _rows(
@@ -255,6 +259,7 @@ def _bucket_rows(close: CycleClose) -> Iterable[BucketRow]:
         yield BucketRow(
             account_id=bucket.credit.account_id,
             bucket_id=bucket.bucket_id,
+            unit="micros" if bucket.in_money else "octets",
             opening=bucket.opening,
             top_ups=bucket.added,
             used=octets,

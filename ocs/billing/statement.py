@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from fractions import Fraction
 
-from ocs.billing.documents import BucketUse, Line, Money
+from ocs.billing.documents import BucketUse, Line, Money, WalletUse
 from ocs.billing.ledger import BucketMovements
 from ocs.billing.money import rate, rounded
 from ocs.billing.tenure import Tenure
@@ -18,6 +18,7 @@ from ocs.billing.wording import duration_in_words, volume_in_words
 from ocs.catalogue.plans import Bundle, PrepaidIndividual
 from ocs.inventory.provisioning import Operator
 from ocs.rating.cycle import local_date
+from ocs.records.edr import Edr
 from ocs.units import MICROS
 
 
@@ -32,11 +33,11 @@ def statement_lines(buckets: Iterable[tuple[Tenure, BucketMovements]], operator:
         yield Line(
             id="",
             type=bucket.kind,
-            name=_name(tenure, bucket),
+            name=_name(tenure, bucket, operator.currency),
             date=local_date(bucket.credit.at, operator.time_zone).isoformat(),
             split=tenure.split,
             product=tenure.product,
-            octets=bucket.added,
+            octets=0 if bucket.in_money else bucket.added,
             quantity=Decimal(1),
             unit="bundle",
             unit_price=Money(unit=operator.currency, value=rate(price, operator.currency)),
@@ -46,14 +47,16 @@ def statement_lines(buckets: Iterable[tuple[Tenure, BucketMovements]], operator:
         )
 
 
-def bucket_use(buckets: Iterable[tuple[Tenure, BucketMovements]]) -> Iterator[BucketUse]:
-    """A row for each bucket that the cycle saw."""
+def bucket_use(buckets: Iterable[tuple[Tenure, BucketMovements]], currency: str) -> Iterator[BucketUse]:
+    """A row for each bucket of octets that the cycle saw."""
     for tenure, bucket in buckets:
+        if bucket.in_money:
+            continue
         yield BucketUse(
             bucket_id=bucket.bucket_id,
             virtual_sim=tenure.last.mpc_iccid or "",
             product=tenure.product,
-            name=_name(tenure, bucket),
+            name=_name(tenure, bucket, currency),
             octets_opening=bucket.opening,
             octets_added=bucket.added,
             octets_used=bucket.used,
@@ -63,9 +66,39 @@ def bucket_use(buckets: Iterable[tuple[Tenure, BucketMovements]]) -> Iterator[Bu
         )
 
 
-def _name(tenure: Tenure, bucket: BucketMovements) -> str:
-    plan = tenure.plan
-    volume = volume_in_words(bucket.credit.amount)
+def wallet_use(buckets: Iterable[tuple[Tenure, BucketMovements]], currency: str) -> Iterator[WalletUse]:
+    """A row for each purchase of money that the cycle saw."""
+
+    def money(micros: int) -> Money:
+        return Money(unit=currency, value=rate(Fraction(micros, MICROS), currency))
+
+    for tenure, bucket in buckets:
+        if bucket.in_money:
+            yield WalletUse(
+                bucket_id=bucket.bucket_id,
+                virtual_sim=tenure.last.mpc_iccid or "",
+                product=tenure.product,
+                name=_name(tenure, bucket, currency),
+                opening=money(bucket.opening),
+                added=money(bucket.added),
+                used=money(bucket.used),
+                expired=money(bucket.expired),
+                closing=money(bucket.closing),
+                reserved=money(bucket.reserved),
+            )
+
+
+def paid_in_money(edr: Edr) -> bool:
+    """Whether a prepaid record was paid from a wallet: of prepaid plans only these have a price of a block."""
+    return edr.party == "b2c" and edr.unit_price_micros is not None
+
+
+def _name(tenure: Tenure, bucket: BucketMovements, currency: str) -> str:
+    plan, amount = tenure.plan, bucket.credit.amount
+    if bucket.in_money:
+        volume = f"credit of {rate(Fraction(amount, MICROS), currency):f}"
+    else:
+        volume = volume_in_words(amount, plan.megabyte)
     bundle = _bundle(plan, bucket) if isinstance(plan, PrepaidIndividual) else None
     valid = f", valid {duration_in_words(bundle.valid)}" if bundle is not None else ""
     what = {"free_quota": "free quota ", "refund": "refund of ", "purchase": ""}[bucket.kind]

@@ -7,9 +7,11 @@ is unattributed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from ocs.balances.purse import Settlement
+from ocs.balances.purse import Part, Settlement
 from ocs.charging.commands import Outcome
 from ocs.charging.state import Conditions, Credit, Grant, Service, Session, State
 from ocs.charging.wallet import Tally, counted, in_octets, is_wallet, price_of, tally
@@ -17,7 +19,6 @@ from ocs.gy.messages import Ccr, MultipleServicesCreditControl, TariffChangeUsag
 from ocs.inventory.lifecycle import SimState
 from ocs.inventory.subscribers import Terms
 from ocs.rating.tariff import Unit, price
-from ocs.records.edr import BucketPart
 from ocs.units import SECOND
 
 NOTHING = Settlement((), 0)
@@ -26,7 +27,7 @@ Amounts = tuple[int, int, int]
 """Octets up, octets down, and all, in the unit of the service."""
 
 
-class Exchange(msgspec.Struct, eq=False):
+class Exchange(msgspec.Struct, eq=False, gc=False):
     """One CCR on its way through the engine."""
 
     state: State
@@ -46,7 +47,7 @@ class Exchange(msgspec.Struct, eq=False):
     """Those that it has moved."""
 
 
-class Report(msgspec.Struct, eq=False):
+class Report(msgspec.Struct, eq=False, gc=False):
     """One service's used units after settling, waiting for its record."""
 
     record_id: str
@@ -134,26 +135,19 @@ def settle(exchange: Exchange, service: Service, mscc: MultipleServicesCreditCon
         periods = [_Period(used, amounts(used, unit), grant.given_at, at)]
     else:
         periods = _periods(grant, used, unit, at)
-    record_id = next_record_id(exchange, name)
     if purse is None:
-        paid = [NOTHING] * len(periods)
-        dues: list[Tally | None] = [None] * len(periods)
-        balance: int | None = None
-    else:
-        balance = purse.balance
-        dues = [_due(service, grant, period) for period in periods]
-        units = [period.amount[2] if due is None else due.micros for period, due in zip(periods, dues, strict=True)]
-        settled = purse.settle(grant.parts, sum(units), exchange.now, record_id, exchange.out.transfers)
-        exchange.state.moved(credit)
-        # Both sides of a tariff change: the buckets paid in the order of use, so the earlier part comes first.
-        paid = [settled] if len(periods) == 1 else list(_divide(settled, units[0]))
-    reports = []
-    for period, due, settlement in zip(periods, dues, paid, strict=True):
-        reports.append(_report(record_id, service, grant, period, due, settlement, balance))
-        if len(reports) < len(periods):
-            record_id = next_record_id(exchange, name)
-        if balance is not None:
-            balance -= sum([part.amount for part in settlement.paid])
+        return [
+            _report(next_record_id(exchange, name), service, grant, period, None, NOTHING, None) for period in periods
+        ]
+    reports, parts = [], grant.parts
+    for number, period in enumerate(periods, 1):
+        record_id, balance, due = next_record_id(exchange, name), purse.balance, _due(service, grant, period)
+        units = period.amount[2] if due is None else due.micros
+        now, rest = (parts, []) if number == len(periods) else _portion(parts, units)
+        paid = purse.settle(now, units, exchange.now, record_id, exchange.out.transfers)
+        reports.append(_report(record_id, service, grant, period, due, paid, balance))
+        parts = rest
+    exchange.state.moved(credit)
     return reports
 
 
@@ -237,17 +231,17 @@ def _report(
     )  # fmt: skip
 
 
-def _divide(settlement: Settlement, amount: int) -> tuple[Settlement, Settlement]:
-    """What was paid, as what paid the first `amount` units and what paid the rest."""
-    first, second = [], []
-    for part in settlement.paid:
-        early = min(amount, part.amount)
-        amount -= early
+def _portion(parts: Sequence[Part], units: int) -> tuple[list[Part], list[Part]]:
+    """A reservation as what pays the first `units`, and the rest."""
+    first, rest = [], []
+    for part in parts:
+        early = min(units, part.pending)
+        units -= early
         if early:
-            first.append(BucketPart(part.bucket_id, early))
-        if part.amount > early:
-            second.append(BucketPart(part.bucket_id, part.amount - early))
-    return Settlement(tuple(first), amount), Settlement(tuple(second), settlement.overrun - amount)
+            first.append(Part(part.bucket, early, part.pending_id))
+        if part.pending > early:
+            rest.append(Part(part.bucket, part.pending - early, part.pending_id))
+    return first, rest
 
 
 def unattributed(exchange: Exchange, mscc: MultipleServicesCreditControl, name: str) -> list[Report]:
