@@ -1,6 +1,7 @@
 """Cars drive and use data like the published figures that the code names; each has chances of its own."""
 
 from datetime import datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -34,8 +35,8 @@ def test_trips_of_a_car_do_not_overlap_and_stay_within_the_time() -> None:
     for vehicle in CARS[:50]:
         plan = month_of_trips(vehicle)
         assert all(trip.start < trip.end for trip in plan)
-        assert all(later.start >= earlier.end + 10 * MINUTE for earlier, later in zip(plan, plan[1:], strict=False))
-        assert BEGINS <= plan[0].start
+        assert all(later.start >= earlier.end + 10 * MINUTE for earlier, later in pairwise(plan))
+        assert plan[0].start >= BEGINS
         assert plan[-1].end < ENDS
 
 
