@@ -3,8 +3,8 @@
     {"do": "TopUp", "body": {"imsi": "...", "split_id": "wifi", "bundle_id": "1gb", "request_id": "..."}}
     {"reference": "...", "error": null}
 
-`do` names an operator's command of `ocs.charging.commands`, or `sims`, `usage`, `shutdown`. Only the user who started
-the server may connect (mode 0600).
+`do` names an operator's command of `ocs.charging.commands`, or `sims`, `usage`, `checkpoint`, `shutdown`. Only the user
+who started the server may connect (mode 0600).
 """
 
 from __future__ import annotations
@@ -76,6 +76,8 @@ async def _answer(line: bytes, service: Service, shutdown: Callable[[], None]) -
         if do == "shutdown":
             shutdown()
             return Receipt("shutting down")
+        if do == "checkpoint":
+            return Receipt(f"row {await service.checkpoint()}")
         return await service.execute(_command(do, body))
     except (KeyError, ValueError) as error:  # pydantic's and msgspec's errors are ValueErrors
         return Receipt("", f"not understood: {error!r}")

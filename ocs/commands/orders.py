@@ -106,6 +106,11 @@ def provision(
     _order("Provision", {"provisioning": content, "by": by, "reason": reason}, db, control_path, request_id)
 
 
+def checkpoint(db: Db = None, control_path: ControlPath = None) -> None:
+    """Make the next restart quick."""
+    typer.echo(f"checkpoint at {_accepted(asked(db, control_path, 'checkpoint'))}")
+
+
 def shutdown(db: Db = None, control_path: ControlPath = None) -> None:
     """End the OCS."""
     typer.echo(asked(db, control_path, "shutdown")["reference"])
@@ -115,7 +120,12 @@ def _order(do: str, body: dict[str, Any], db: str | None, path: Path | None, req
     """Send one command, and print what it made; exit status 1 if it was refused."""
     request_id = request_id or str(uuid.uuid4())
     receipt = asked(db, path, do, {**body, "request_id": request_id})
+    typer.echo(f"{_accepted(receipt)} (request id {request_id})")
+
+
+def _accepted(receipt: dict[str, Any]) -> str:
+    """What a receipt refers to; exit status 1 if it says no."""
     if receipt["error"]:
         errors.print(receipt["error"])
         raise typer.Exit(1)
-    typer.echo(f"{receipt['reference']} (request id {request_id})")
+    return str(receipt["reference"])

@@ -50,7 +50,7 @@ class Keeper:
         """
         checkpoints = self._journal.checkpoints
         if checkpoints is None:
-            raise StoreError("in memory only: no restart to make quicker")
+            raise StoreError("checkpoints are kept beside a SQLite store, and this OCS has none")
         await self._finished(checkpoints)
         now = self._now()
         if now is None:
