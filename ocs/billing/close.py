@@ -15,6 +15,7 @@ from ocs.billing.invoice import invoice_lines, sim_use
 from ocs.billing.ledger import BucketMovements, bucket_movements
 from ocs.billing.online import OnlineCharges, online_charges
 from ocs.billing.rated import RatedRecord, adjusted_records, rated_records
+from ocs.billing.resale import resale, sales_of, settlement_lines
 from ocs.billing.settle import Adjustment, Settlement, adjustments, settlements
 from ocs.billing.statement import bucket_use, paid_in_money, statement_lines, wallet_use
 from ocs.billing.tenure import Tenure, tenures
@@ -36,7 +37,7 @@ class CycleClose:
     edrs: tuple[Edr, ...]
     """Those that are on its documents: of the cycle, and late ones of earlier cycles."""
     documents: tuple[Document, ...]
-    """Invoices in the order of accounts, then statements in the order of accounts."""
+    """Invoices, then statements, then settlements of resellers, each in the order of accounts."""
     settlements: tuple[Settlement, ...]
     """One for each postpaid bundle: of a SIM alone, or of a pool."""
     adjustments: tuple[Adjustment, ...]
@@ -96,7 +97,7 @@ def close_cycle(cycle: Cycle, books: Books) -> CycleClose:
     edrs = (*current, *books.late)
     invoices = _invoices(cycle, register, settled, charges, adjusted)
     statements = _statements(cycle, register, held, buckets, edrs)
-    documents = (*invoices, *statements)
+    documents = (*invoices, *statements, *_reseller_settlements(cycle, register, held, buckets))
     return CycleClose(
         cycle, register, held, edrs, documents, settled, tuple(adjusted), tuple(charges), buckets
     )  # fmt: skip
@@ -170,6 +171,29 @@ def _statements(
             wallet=list(wallet_use(buckets[account_id], operator.currency)),
             octets_paid=paid[account_id],
             octets_overrun=beyond[account_id],
+            seller=register.reseller_of(account_id),
         )
         for number, account_id in enumerate(sorted(buckets.keys() | beyond.keys()), 1)
+    ]
+
+
+def _reseller_settlements(
+    cycle: Cycle, register: Register, held: dict[str, Tenure], movements: Iterable[BucketMovements]
+) -> list[Document]:
+    """Settlements of the resellers whose customers bought anything in the cycle."""
+    operator, sales = register.operator, [(held[bucket.credit.subscription_id], bucket) for bucket in movements]
+    resellers = sorted(account.id for account in register.accounts.values() if account.kind == "reseller")
+    by_reseller = {reseller: sold for reseller in resellers if (sold := sales_of(reseller, sales, register))}
+    return [
+        compose(
+            "ResellerSettlement",
+            number,
+            cycle,
+            operator,
+            register.accounts[reseller],
+            list(settlement_lines(sold, operator)),
+            tax_included=False,
+            resale=list(resale(sold, operator)),
+        )
+        for number, (reseller, sold) in enumerate(by_reseller.items(), 1)
     ]

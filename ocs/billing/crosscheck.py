@@ -68,13 +68,17 @@ def documents_differ(close: CycleClose, rated: Mapping[str, RatedRecord]) -> Ite
         payers[tenure.account_id].sims.add(tenure.last.imsi)
     for document in close.documents:
         payer = payers[document.customer.id]
-        (payer.invoices if document.type == "EnterpriseInvoice" else payer.statements).append(document)
+        if document.type == "EnterpriseInvoice":
+            payer.invoices.append(document)
+        elif document.type == "ConsumerStatement":
+            payer.statements.append(document)
     payers.pop("", None)  # unattributed: on no document, so any octet of it on one is a difference elsewhere
     for account_id in sorted(payers):
         yield from _invoices_differ(f"invoices of {account_id}", payers[account_id], rated)
         yield from _statements_differ(f"statements of {account_id}", payers[account_id])
+    yield from _settlements_differ(close)
     for document in close.documents:
-        yield from _sums_differ(document)
+        yield from sums_differ(document)
 
 
 def _invoices_differ(where: str, payer: _Payer, rated: Mapping[str, RatedRecord]) -> Iterator[Difference]:
@@ -135,7 +139,26 @@ def _statements_differ(where: str, payer: _Payer) -> Iterator[Difference]:
         yield Difference("bucket missing, or of another payer", where, "none", bucket_id)
 
 
-def _sums_differ(document: Document) -> Iterator[Difference]:
+def _settlements_differ(close: CycleClose) -> Iterator[Difference]:
+    """Each reseller is told of what all its customers have bought, of all of it and of nothing else."""
+    accounts = close.register.accounts
+    sold: dict[str, int] = defaultdict(int)
+    for bucket in close.buckets:
+        seller = accounts[bucket.credit.account_id].parent
+        if bucket.added and bucket.kind == "purchase" and seller is not None and accounts[seller].kind == "reseller":
+            sold[seller] += bucket.credit.price_micros
+    found: dict[str, Decimal] = defaultdict(Decimal)
+    for document in close.documents:
+        if document.type == "ResellerSettlement":
+            found[document.customer.id] += sum(
+                (item.count * item.retail_price.value for item in document.resale), Decimal(0)
+            )
+    for reseller in sorted(sold.keys() | found.keys()):
+        where = f"settlements of {reseller}"
+        yield from _compare(where, "retail price of purchases", Decimal(sold[reseller]) / MICROS, found[reseller])
+
+
+def sums_differ(document: Document) -> Iterator[Difference]:
     """Lines are rounded by half a minor unit at most and add up to the total; net + VAT = gross; buckets add up."""
     where = f"document {document.bill_no}"
     lines = document.applied_customer_billing_rate

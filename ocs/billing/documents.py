@@ -25,8 +25,13 @@ from ocs.units import utc
 PAYMENT_DAYS: Final = 14
 """Days from the date of an invoice until it is due."""
 
-DocumentKind = Literal["EnterpriseInvoice", "ConsumerStatement"]
-NUMBER_RANGES: Final[dict[DocumentKind, str]] = {"EnterpriseInvoice": "INV", "ConsumerStatement": "STM"}
+DocumentKind = Literal["EnterpriseInvoice", "ConsumerStatement", "ResellerSettlement", "CreditNote"]
+NUMBER_RANGES: Final[dict[DocumentKind, str]] = {
+    "EnterpriseInvoice": "INV",
+    "ConsumerStatement": "STM",
+    "ResellerSettlement": "SET",
+    "CreditNote": "CRN",
+}
 LineType = Literal[
     "activation",
     "recurring",
@@ -43,6 +48,8 @@ LineType = Literal[
     "free_quota",
     "purchase",
     "refund",
+    "wholesale",
+    "credit",
 ]
 
 
@@ -113,6 +120,8 @@ class Line(_Part, frozen=True, kw_only=True):
     exact_amount: Money
     tax_excluded_amount: Money | None = None
     tax_included_amount: Money | None = None
+    credits: str = ""
+    """Of a credit note: the line that is credited."""
 
     @property
     def amount(self) -> Decimal:
@@ -153,6 +162,23 @@ class BucketUse(_Part, frozen=True, kw_only=True):
     octets_closing: int
     octets_reserved: int = 0
     """Of `octets_closing`: held by a session that is still open."""
+
+
+class Resale(_Part, frozen=True, kw_only=True):
+    """Equal purchases of a reseller's customers: what it took, and what is left of it when the operator is paid."""
+
+    product: Reference
+    name: str
+    count: int
+    retail_price: Money
+    """Of one, as the customer pays it."""
+    retail: Money
+    """Of all, as the customers paid it."""
+    retail_net: Money
+    """The same without VAT."""
+    wholesale: Money
+    """What the reseller owes for them, without VAT."""
+    margin: Money
 
 
 class WalletUse(_Part, frozen=True, kw_only=True):
@@ -198,6 +224,9 @@ class Document(_Part, frozen=True, kw_only=True):
     sim_use: tuple[SimUse, ...] = ()
     bucket: tuple[BucketUse, ...] = ()
     wallet: tuple[WalletUse, ...] = ()
+    resale: tuple[Resale, ...] = ()
+    credits: str = ""
+    """Of a credit note: the invoice that is credited."""
     octets_paid: int = 0
     """Octets that were paid from wallets."""
     octets_overrun: int = 0
@@ -240,10 +269,16 @@ def compose(
     sim_use: Sequence[SimUse] = (),
     bucket: Sequence[BucketUse] = (),
     wallet: Sequence[WalletUse] = (),
+    resale: Sequence[Resale] = (),
+    credits: str = "",
+    seller: Account | None = None,
     octets_paid: int = 0,
     octets_overrun: int = 0,
 ) -> Document:
-    """Number the lines, add them up, and put VAT on the sum: once per rate, rounded once."""
+    """Number the lines, add them up, and put VAT on the sum: once per rate, rounded once.
+
+    `seller`: who writes the document, where that is not the operator.
+    """
     bill_no = f"{NUMBER_RANGES[kind]}-{cycle.id}-{number:05}"
     numbered = tuple(msgspec.structs.replace(line, id=f"{bill_no}-{place}") for place, line in enumerate(lines, 1))
     percent = Fraction(operator.vat_percent) / 100
@@ -255,7 +290,8 @@ def compose(
     else:
         tax = rounded(Fraction(total) * percent, operator.currency)
         net, gross = total, total + tax
-    invoice = kind == "EnterpriseInvoice"
+    invoice = kind in ("EnterpriseInvoice", "ResellerSettlement")
+    payable = invoice or kind == "CreditNote"
 
     def money(value: Decimal) -> Money:
         return Money(unit=operator.currency, value=value)
@@ -275,17 +311,10 @@ def compose(
         payment_due_date=date.fromordinal(cycle.next_day.toordinal() + PAYMENT_DAYS) if invoice else None,
         billing_account=Reference(id=account.id),
         related_party=(
-            Party(
-                id=operator.name,
-                role="seller",
-                name=operator.name,
-                address=operator.address,
-                vat_id=operator.vat_id,
-                iban=operator.iban,
-            ),
+            _seller(operator) if seller is None else _reseller(seller),
             Party(id=account.id, role="customer", name=account.name or "", address=account.address),
         ),
-        amount_due=money(gross if invoice else nothing),
+        amount_due=money(gross if payable else nothing),
         tax_excluded_amount=money(net),
         tax_included_amount=money(gross),
         tax_item=(
@@ -300,9 +329,27 @@ def compose(
         sim_use=tuple(sim_use),
         bucket=tuple(bucket),
         wallet=tuple(wallet),
+        resale=tuple(resale),
+        credits=credits,
         octets_paid=octets_paid,
         octets_overrun=octets_overrun,
     )
+
+
+def _seller(operator: Operator) -> Party:
+    return Party(
+        id=operator.name,
+        role="seller",
+        name=operator.name,
+        address=operator.address,
+        vat_id=operator.vat_id,
+        iban=operator.iban,
+    )
+
+
+def _reseller(account: Account) -> Party:
+    name, address = account.name or "", account.address
+    return Party(id=account.id, role="seller", name=name, address=address, vat_id=account.vat_id, iban=account.iban)
 
 
 def _local(now: int, cycle: Cycle) -> str:

@@ -33,7 +33,7 @@ def statement_lines(buckets: Iterable[tuple[Tenure, BucketMovements]], operator:
         yield Line(
             id="",
             type=bucket.kind,
-            name=_name(tenure, bucket, operator.currency),
+            name=name_of(tenure, bucket, operator.currency),
             date=local_date(bucket.credit.at, operator.time_zone).isoformat(),
             split=tenure.split,
             product=tenure.product,
@@ -56,7 +56,7 @@ def bucket_use(buckets: Iterable[tuple[Tenure, BucketMovements]], currency: str)
             bucket_id=bucket.bucket_id,
             virtual_sim=tenure.last.mpc_iccid or "",
             product=tenure.product,
-            name=_name(tenure, bucket, currency),
+            name=name_of(tenure, bucket, currency),
             octets_opening=bucket.opening,
             octets_added=bucket.added,
             octets_used=bucket.used,
@@ -78,7 +78,7 @@ def wallet_use(buckets: Iterable[tuple[Tenure, BucketMovements]], currency: str)
                 bucket_id=bucket.bucket_id,
                 virtual_sim=tenure.last.mpc_iccid or "",
                 product=tenure.product,
-                name=_name(tenure, bucket, currency),
+                name=name_of(tenure, bucket, currency),
                 opening=money(bucket.opening),
                 added=money(bucket.added),
                 used=money(bucket.used),
@@ -93,7 +93,8 @@ def paid_in_money(edr: Edr) -> bool:
     return edr.party == "b2c" and edr.unit_price_micros is not None
 
 
-def _name(tenure: Tenure, bucket: BucketMovements, currency: str) -> str:
+def name_of(tenure: Tenure, bucket: BucketMovements, currency: str) -> str:
+    """A bucket as a document calls it: the plan, what was bought or given, how long it is valid."""
     plan, amount = tenure.plan, bucket.credit.amount
     if bucket.in_money:
         volume = f"credit of {rate(Fraction(amount, MICROS), currency):f}"

@@ -34,6 +34,11 @@ class Register:
             register.profiles.update(((profile.id, profile.version), profile) for profile in provisioning.profiles)
         return register
 
+    def reseller_of(self, account_id: str) -> Account | None:
+        """Who sells to an account; None where the operator does."""
+        above = self.accounts.get(self.accounts[account_id].parent or "")
+        return above if above is not None and above.kind == "reseller" else None
+
     def plan(self, change: Change) -> Plan | None:
         """The plan of a subscription, as a record of its history names it; None for a physical SIM."""
         if change.plan_id is None or change.plan_version is None:

@@ -15,7 +15,7 @@ from ocs.inventory.register import Register
 from ocs.inventory.subscribers import Inventory, Terms, Why
 from ocs.rating.cycle import cycle_named, cycle_of
 from ocs.records.edr import BucketPart, Edr, Transfer
-from ocs.units import MICROS, instant
+from ocs.units import instant
 
 FLEET = {
     "id": "fleet",
@@ -129,6 +129,13 @@ class Books:
         self.moves.append((self.at(moment), number, split, status))
 
     @property
+    def register(self) -> Inventory:
+        """Prices and payers, without SIMs."""
+        inventory = Inventory()
+        inventory.add(self.provisioning.model_copy(update={"sims": ()}), 0)
+        return inventory
+
+    @property
     def records(self) -> Records:
         """All that billing reads."""
         provisioning = self.provisioning
@@ -180,15 +187,20 @@ class Books:
         zone: str = "home",
         nth: int | None = None,
         late: bool = False,
+        cost: int | None = None,
+        overrun: int = 0,
     ) -> Edr:
-        """SIM `number` reports octets; the driver's come out of the buckets in order, the rest is overrun."""
+        """SIM `number` reports octets; the driver's come out of the buckets in order, the rest is overrun.
+
+        `cost`: of a driver with a wallet, in micros; `overrun`: octets that it does not cover.
+        """
         imsi, at = imsi_of(number), self.at(moment)
         nth = (nth or len(self.drivers[number])) if split == "wifi" else 1
         subscription = f"{imsi}/{split}/{nth}"
         session_id = f"pgw;{imsi};{split};{session}"
         edr_id = f"{session_id}/{len(self.edrs)}/{RATING_GROUPS[split]}/1"
         paid = []
-        due = octets
+        due = octets if cost is None else cost
         for bucket, left in self.left.items():
             if split == "wifi" and due and left and bucket.startswith(f"{subscription}/"):
                 part = min(left, due)
@@ -214,13 +226,14 @@ class Books:
             rating_group=RATING_GROUPS[split],
             units_used=octets,
             octets_total=octets,
-            octets_debited=octets - due if prepaid else 0,
-            octets_overrun=due if prepaid else 0,
+            octets_debited=octets - (due if cost is None else overrun) if prepaid else 0,
+            octets_overrun=(due if cost is None else overrun) if prepaid else 0,
+            unit_price_micros=None if cost is None else 1_000,
             bucket_parts=tuple(paid),
             plan_id="wifi" if prepaid else "fleet",
             subscription_id=subscription,
             zone=zone,
-            amount_micros=0 if prepaid else None,
+            amount_micros=(cost or 0) if prepaid else None,
         )
 
     def event(
@@ -336,7 +349,9 @@ class Books:
     def _credit(self, number: int, bundle_id: str, moment: str | int, cause: str) -> None:
         plan = self.provisioning.plans[1]
         bundle = next(b for b in (plan.free_quota, *plan.bundles) if b is not None and b.id == bundle_id)
-        self._open(number, bundle_id, bundle.volume, moment, cause, int(bundle.price * MICROS))
+        driver = self.drivers[number][-1]
+        price = self.register.price_micros(driver, plan, bundle) if cause != "free_quota" else 0
+        self._open(number, bundle_id, bundle.units, moment, cause, price)
 
     def _open(self, number: int, bundle_id: str, octets: int, moment: str | int, cause: str, price: int) -> None:
         subscription = f"{imsi_of(number)}/wifi/{len(self.drivers[number])}"

@@ -61,6 +61,7 @@ def played(example: dict[str, Any]) -> Books:
             books.use(
                 int(number), what.removesuffix(" use"), int(much), moment,
                 session=session, received=received, zone=zone, nth=nth, late="late" in details,
+                cost=int(options["cost"]) if "cost" in options else None, overrun=int(options.get("overrun", 0)),
             )  # fmt: skip
     return books
 
@@ -94,6 +95,21 @@ def test_example(example: dict[str, Any]) -> None:
         ]
         numbers = [tuple(int(word) for word in row.split() if word[0].isdigit()) for row in rows]
         assert uses == numbers, payer
+    for payer, rows in example.get("wallets", {}).items():
+        found = [
+            f"{use.opening.value} + {use.added.value} - {use.used.value} - {use.expired.value} = {use.closing.value}"
+            for use in by_payer[payer].wallet
+        ]
+        assert found == rows, payer
+    for payer, rows in example.get("resale", {}).items():
+        found = [
+            f"{sold.count} x {sold.retail_price.value} = {sold.retail.value} | {sold.retail_net.value} - "
+            f"{sold.wholesale.value} = {sold.margin.value}"
+            for sold in by_payer[payer].resale
+        ]
+        assert found == rows, payer
+    for payer, seller in example.get("sellers", {}).items():
+        assert by_payer[payer].seller.id == seller
     for payer, memo in example.get("memo", {}).items():
         found = {int(use.imsi[-5:]): [use.octets_overage, str(use.overage.value)] for use in by_payer[payer].sim_use}
         assert found == memo, payer
