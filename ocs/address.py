@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -33,14 +34,34 @@ def address(text: str) -> Address:
     return Address(host, int(port))
 
 
-def store_path(url: str) -> Path:
-    """The file that `sqlite:///relative.db` or `sqlite:////absolute.db` names.
+@dataclass(frozen=True)
+class Database:
+    """A PostgreSQL database, as libpq's URL names it. As text it has no password."""
+
+    url: str
+
+    def __str__(self) -> str:
+        parts = urlsplit(self.url)
+        user, _, host = parts.netloc.rpartition("@")
+        name, _, _ = user.partition(":")
+        return f"postgresql://{name + '@' if name else ''}{host}{parts.path}"
+
+
+Store = Path | Database
+"""Where a store is: a SQLite file, or a PostgreSQL database."""
+
+
+def store(url: str) -> Store:
+    """What `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://user@host:5432/database` names.
 
     Raises:
-        ValueError: not of that form.
+        ValueError: of neither form.
     """
     parts = urlsplit(url)
     path = unquote(parts.path).removeprefix("/")
+    if parts.scheme in ("postgresql", "postgres") and path:
+        return Database(url)
     if parts.scheme != "sqlite" or parts.netloc or not path:
-        raise ValueError(f"expected sqlite:///FILE, or sqlite:////PATH for an absolute path (got {url!r})")
+        expected = "sqlite:///FILE, sqlite:////PATH for an absolute path, or postgresql://USER@HOST:PORT/DATABASE"
+        raise ValueError(f"expected {expected} (got {url!r})")
     return Path(path)

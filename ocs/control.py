@@ -14,13 +14,16 @@ import contextlib
 import errno
 import os
 import socket
+import tempfile
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from ocs import overview
+from ocs.address import Database, Store
 from ocs.charging.commands import ChangePlan, ChangeProfile, Command, Provision, Receipt, SetStatus, TopUp
 from ocs.inventory.provisioning import Provisioning
 from ocs.service import EngineFaultError, Service
@@ -37,8 +40,13 @@ class ControlError(Exception):
     """The server cannot be reached, or makes no sense; says why."""
 
 
-def beside(store: Path) -> Path:
-    """Where the control socket of the OCS that owns `store` is, unless it was put elsewhere."""
+def beside(store: Store) -> Path:
+    """Where the control socket of the OCS that owns `store` is, unless it was put elsewhere.
+
+    Beside the file, or, of a database, in the folder for temporary files.
+    """
+    if isinstance(store, Database):
+        return Path(tempfile.gettempdir()) / f"splitsim-{sha256(str(store).encode()).hexdigest()[:16]}.control"
     return store.with_name(f"{store.name}.control")
 
 
@@ -57,7 +65,7 @@ async def listen(path: Path, service: Service, shutdown: Callable[[], None]) -> 
         writer.close()
 
     if path.is_socket():
-        if _answers(path):
+        if listens(path):
             raise OSError(errno.EADDRINUSE, "in use by another process")
         path.unlink()  # left by a process that was killed
     mask = os.umask(0o177)
@@ -85,8 +93,8 @@ async def _answer(line: bytes, service: Service, shutdown: Callable[[], None]) -
         return Receipt("", f"not done: {error}")
 
 
-def _answers(path: Path) -> bool:
-    """Whether anybody listens there."""
+def listens(path: Path) -> bool:
+    """Whether an OCS listens there."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(1)
         sock.connect(str(path))

@@ -120,6 +120,7 @@ class Service:
             StoreError: the journal cannot be read.
         """
         self._sound = False
+        self._unfilled = []  # the fold finds it again; filled twice it would be recorded twice
         state = self.engine.state
         engine = Engine(state.origin_host, state.origin_realm, state.explaining)
         gc.disable()  # everything that a fold makes stays
@@ -210,7 +211,8 @@ class Service:
     def _get_ready(self) -> None:
         """After a failure: see that the store can be written again, and that the engine is what it says."""
         if not self._writable:
-            self._journal.probe()
+            ours_all_the_time = self._journal.probe()
+            self._sound = self._sound and ours_all_the_time
             self._writable = True
             self._on_trouble("the store can be written again")
         if not self._sound:

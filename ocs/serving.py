@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from ocs.address import Address
+from ocs.address import Address, Store
 from ocs.charging.commands import Command, Outcome, Provision, Receipt
 from ocs.charging.engine import Engine
 from ocs.control import beside, listen
@@ -27,7 +27,7 @@ from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.service import Service, spare_the_collector
 from ocs.store.journal import Journal, MemoryJournal, StoreError
 from ocs.store.rows import command_of
-from ocs.store.sqlite import SqliteJournal
+from ocs.store.stores import open_journal
 
 log = logging.getLogger("splitsim.serve")
 
@@ -46,7 +46,7 @@ class Settings:
 
     provisioning: Provisioning
     gy: Address
-    store: Path | None
+    store: Store | None
     control: Path | None
     """None: beside the store, or `splitsim-PORT.control` in the folder for temporary files."""
     identity: Identity
@@ -71,7 +71,7 @@ async def serve(settings: Settings, started: Callable[[Address, Path, Engine], N
     journal: Journal = MemoryJournal()
     if settings.store is not None:
         try:
-            journal = SqliteJournal(settings.store)
+            journal = open_journal(settings.store)
         except StoreError as error:
             reasons.append(f"--db {error}")
     engine = Engine(settings.identity.host, settings.identity.realm)
@@ -151,7 +151,7 @@ async def _first(stopping: asyncio.Event, serving: asyncio.Task[None]) -> None:
     asked.cancel()
 
 
-def _control_path(store: Path | None, port: int) -> Path:
+def _control_path(store: Store | None, port: int) -> Path:
     if store is not None:
         return beside(store)
     return Path(tempfile.gettempdir()) / f"splitsim-{port}.control"

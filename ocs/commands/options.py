@@ -11,13 +11,15 @@ from rich.console import Console
 from rich.table import Table
 
 from ocs import control
-from ocs.address import store_path
+from ocs.address import Store, store
 
 _WHOLE: Final = frozenset({"imsi", "number", "type", "at", "answer"})
 """Columns that are not broken over lines."""
 errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
-Db = Annotated[str | None, typer.Option(metavar="URL", help="The store, as sqlite:///FILE.")]
+Db = Annotated[
+    str | None, typer.Option(metavar="URL", help="The store: sqlite:///FILE or postgresql://USER@HOST:PORT/DATABASE.")
+]
 ControlPath = Annotated[
     Path | None,
     typer.Option("--control", metavar="PATH", help="Control socket of the running OCS; beside the store if --db."),
@@ -42,10 +44,10 @@ def asked(db: str | None, path: Path | None, do: str, body: dict[str, Any] | Non
         raise bad(str(error)) from None
 
 
-def store_of(db: str) -> Path:
-    """The file that --db names."""
+def store_of(db: str) -> Store:
+    """What --db names."""
     try:
-        return store_path(db)
+        return store(db)
     except ValueError as error:
         raise bad(f"--db: {error}") from None
 

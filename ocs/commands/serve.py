@@ -14,7 +14,8 @@ import typer
 from rich.console import Console
 
 from ocs import overview
-from ocs.address import Address, address, store_path
+from ocs.address import Address, address
+from ocs.address import store as store_at
 from ocs.charging.engine import Engine
 from ocs.commands.options import ControlPath, Db, bad, table
 from ocs.files import FileError
@@ -71,7 +72,7 @@ def serve_command(
     except ValueError as error:
         mistakes.append(f"--gy: {error}")
     try:
-        store = store_path(db) if db is not None else None
+        store = store_at(db) if db is not None else None
     except ValueError as error:
         mistakes.append(f"--db: {error}")
     try:

@@ -14,6 +14,10 @@ class StoreError(Exception):
     """The store cannot do what it was asked to; says why."""
 
 
+class StoreInUseError(StoreError):
+    """Another process owns the store; says which."""
+
+
 class Journal(Protocol):
     """Keeps rows. Used by one owner."""
 
@@ -35,8 +39,10 @@ class Journal(Protocol):
             StoreError: none of them is.
         """
 
-    def probe(self) -> None:
+    def probe(self) -> bool:
         """Find out, after a failure, whether rows can be appended again.
+
+        Gives whether the journal was ours all the time; if not, what was read of it may be out of date.
 
         Raises:
             StoreError: they cannot.
@@ -85,8 +91,9 @@ class MemoryJournal:
         """See `Journal`."""
         self._rows += rows
 
-    def probe(self) -> None:
+    def probe(self) -> bool:
         """It never fails."""
+        return True
 
     def fill(self, outcomes: Sequence[Outcome]) -> None:
         """There are no tables."""

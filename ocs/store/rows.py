@@ -1,7 +1,11 @@
-"""Commands as rows of the journal, and back. A CCR is kept as its octets came; the rest as msgspec writes it."""
+"""Commands as rows of the journal, and back; records as rows of the tables.
+
+A CCR is kept as its octets came; other commands as msgspec writes them; a record is a JSON array of its columns.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -12,6 +16,7 @@ from ocs.charging.commands import (
     Charge,
     Command,
     Expire,
+    Outcome,
     Provision,
     PushAnswered,
     SetStatus,
@@ -22,8 +27,11 @@ from ocs.gy.framing import FLAG_PROXIABLE, FLAG_REQUEST, FLAG_RETRANSMITTED, Hea
 from ocs.gy.messages import APPLICATION_ID, Ccr
 from ocs.inventory.provisioning import Provisioning
 
+VERSION: Final = 4
+"""Of a store: its tables and its records' columns. Whoever changes either raises it (`ocs.store.schema.STEPS`)."""
 CREDIT_CONTROL: Final = 272
 """Command code of CCR and CCA (RFC 8506 3)."""
+_encode: Final = msgspec.json.Encoder().encode
 _KINDS: Final = {kind.__name__: kind for kind in (TopUp, SetStatus, ChangePlan, ChangeProfile, PushAnswered, Expire)}
 
 
@@ -71,6 +79,19 @@ def command_of(row: Row) -> Command:
         return Provision(Provisioning.model_validate_json(content), request_id, by, reason)
     command: Command = msgspec.msgpack.decode(row.request, type=_KINDS[row.kind])  # type: ignore[assignment]
     return command
+
+
+def record_texts(outcomes: Sequence[Outcome]) -> tuple[list[str], list[str], list[str]]:
+    """EDRs, ledger lines and changes of what was done, as the tables keep them."""
+    return (
+        _texts(edr for outcome in outcomes for edr in outcome.edrs),
+        _texts(line for outcome in outcomes for line in outcome.transfers),
+        _texts(change for outcome in outcomes for change in outcome.changes),
+    )
+
+
+def _texts(records: Iterable[msgspec.Struct]) -> list[str]:
+    return [_encode(msgspec.structs.astuple(record)).decode() for record in records]
 
 
 def _written(command: Charge) -> bytes:

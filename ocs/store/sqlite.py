@@ -11,25 +11,15 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from ocs.charging.commands import Outcome
-from ocs.inventory.history import Change
-from ocs.records.columns import columns
-from ocs.records.edr import Edr, Transfer
 from ocs.store.checkpoint import Checkpoints
-from ocs.store.journal import StoreError
-from ocs.store.rows import Row
+from ocs.store.journal import StoreError, StoreInUseError
+from ocs.store.rows import VERSION, Row, record_texts
 
-_RECORDS: Final = (Edr, Transfer, Change)
-_SCHEMA: Final = (3, [[column.name for column in columns(record)] for record in _RECORDS])
-_SCHEMA_VERSION: Final = zlib.crc32(repr(_SCHEMA).encode()) >> 1
-"""A store is for those who know its records by the same columns."""
 _PATIENCE_SECONDS: Final = 1.0
 """For another process that holds the file, as a SQL tool may: nothing can be answered meanwhile."""
 _PAGE: Final = 5_000
@@ -40,7 +30,6 @@ _INSERT_TRANSFER: Final = "INSERT INTO transfer_record (record) VALUES (?)"
 _INSERT_CHANGE: Final = "INSERT INTO change_record (record) VALUES (?)"
 _MOVE: Final = "UPDATE position SET filled = filled + ?"
 _PROBE: Final = "UPDATE position SET probes = probes + ?"
-_encode: Final = msgspec.json.Encoder().encode
 
 
 class SqliteJournal:
@@ -60,11 +49,7 @@ class SqliteJournal:
             self._db = sqlite3.connect(path, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                self._make()
-            elif version != _SCHEMA_VERSION:
-                raise StoreError(f"{path}: written by another version (schema {version}, here {_SCHEMA_VERSION})")
+            self._make(self._db.execute("PRAGMA user_version").fetchone()[0])
             self.last = self._db.execute("SELECT coalesce(max(sequence), 0) FROM journal").fetchone()[0]
             self._file = _identity(path)
         except (sqlite3.Error, OSError) as error:
@@ -81,15 +66,14 @@ class SqliteJournal:
         self._write((_INSERT_JOURNAL, numbered))
         self.last = last + len(rows)
 
-    def probe(self) -> None:
+    def probe(self) -> bool:
         """See `Journal`."""
         self._write((_PROBE, [(1,)]))
+        return True
 
     def fill(self, outcomes: Sequence[Outcome]) -> None:
         """See `Journal`."""
-        edrs = [_text(edr) for outcome in outcomes for edr in outcome.edrs]
-        transfers = [_text(line) for outcome in outcomes for line in outcome.transfers]
-        changes = [_text(change) for outcome in outcomes for change in outcome.changes]
+        edrs, transfers, changes = ([(text,) for text in texts] for texts in record_texts(outcomes))
         moved = [(len(outcomes),)]
         self._write((_INSERT_EDR, edrs), (_INSERT_TRANSFER, transfers), (_INSERT_CHANGE, changes), (_MOVE, moved))
 
@@ -111,14 +95,23 @@ class SqliteJournal:
         self._db.close()
         os.close(self._lock)
 
-    def _make(self) -> None:
-        from ocs.store.schema import statements  # takes longer to import than most commands take to run
+    def _make(self, version: int) -> None:
+        """What a new store needs, or one of an older version."""
+        if version == VERSION:
+            return
+        from ocs.store import schema  # takes longer to import than most commands take to run
 
-        if self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        if version:
+            made = schema.migration(version)
+            if made is None:
+                raise StoreError(f"{self._path}: written by another version (schema {version}, here {VERSION})")
+        elif self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             raise StoreError(f"{self._path}: a SQLite file, but no store of splitsim's")
+        else:
+            made = schema.statements()
         with self._db:
             self._db.execute("BEGIN")
-            for statement in (*statements(), f"PRAGMA user_version = {_SCHEMA_VERSION}"):
+            for statement in (*made, f"PRAGMA user_version = {VERSION}"):
                 self._db.execute(statement)
 
     def _read(self, query: str, *values: object) -> list[tuple[Any, ...]]:
@@ -143,10 +136,6 @@ class SqliteJournal:
             raise StoreError(f"{self._path}: {error}") from None
 
 
-def _text(record: msgspec.Struct) -> tuple[str]:
-    return (_encode(msgspec.structs.astuple(record)).decode(),)
-
-
 def _identity(path: Path) -> tuple[int, int]:
     """OSError if there is no such file."""
     status = os.stat(path)
@@ -165,7 +154,7 @@ def _own(path: Path) -> int:
     except OSError:
         owner = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
         os.close(descriptor)
-        raise StoreError(f"{path}: in use by another process (pid {owner})") from None
+        raise StoreInUseError(f"{path}: in use by another process (pid {owner})") from None
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())
     return descriptor

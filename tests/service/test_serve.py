@@ -286,7 +286,8 @@ def test_every_mistake_of_the_command_line_is_told_at_once(tmp_path: Path) -> No
     assert any(line.startswith("wrong.yaml:2: sims.0.imsi") for line in lines)
     assert lines[-2:] == [
         "--gy: expected HOST:PORT such as 127.0.0.1:3868 or [::1]:3868 (got 'here')",
-        "--db: expected sqlite:///FILE, or sqlite:////PATH for an absolute path (got 'oracle://x')",
+        "--db: expected sqlite:///FILE, sqlite:////PATH for an absolute path, "
+        "or postgresql://USER@HOST:PORT/DATABASE (got 'oracle://x')",
     ]
 
 
@@ -332,3 +333,17 @@ def test_shutdown_by_the_control_socket(served: Served, tmp_path: Path) -> None:
         time.sleep(0.05)
     assert served.process.poll() == 0
     assert not Path(tmp_path / "ocs.db.control").exists()
+
+
+def test_a_store_is_looked_at_with_its_owner_and_without(served: Served, tmp_path: Path) -> None:
+    db = ("--db", "sqlite:///ocs.db")
+    assert exchange(served.port, ccr("I", 0, (200, -1, True)))[0].result_code == 2001
+    for view in ("sims", "usage"):
+        by_owner = splitsim(view, "--control", served.control, "--json", cwd=tmp_path)
+        beside = splitsim(view, *db, "--json", cwd=tmp_path)
+        assert by_owner.returncode == beside.returncode == 0
+        assert json.loads(by_owner.stdout) == json.loads(beside.stdout)
+    served.kill()
+    served.process.wait(20)
+    alone = splitsim("usage", *db, "--json", cwd=tmp_path)  # the socket of the killed process is still there
+    assert (alone.returncode, alone.stdout) == (0, beside.stdout)
