@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import msgspec
 
@@ -28,11 +28,13 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     """Both as they crossed the wire."""
 
 
-def explain(rows: Iterable[tuple[int, Row]], session_id: str) -> list[Explained]:
+def explain(rows: Sequence[tuple[int, Row]], session_id: str) -> list[Explained]:
     """Every request of one session, in order."""
     engine = Engine("ocs", "ocs", explaining=True)  # who answered is in the rows; no decision depends on it
+    name = session_id.encode()
+    last = max((place for place, (_, row) in enumerate(rows, 1) if name in row.request), default=0)
     found = []
-    for sequence, row in rows:
+    for sequence, row in rows[:last]:
         command = command_of(row)
         outcome = engine.apply(command, row.now)
         if isinstance(command, Charge) and command.ccr.session_id == session_id and isinstance(outcome.answer, Cca):

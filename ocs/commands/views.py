@@ -11,7 +11,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from ocs import overview
+from ocs import control, overview
 from ocs.charging.engine import Engine
 from ocs.commands.options import AsJson, ControlPath, Db, asked, bad, store_of, table
 from ocs.explain import Explained, explain
@@ -32,13 +32,13 @@ def usage(db: Db = None, control_path: ControlPath = None, as_json: AsJson = Fal
 
 
 def _show(view: str, db: str | None, path: Path | None, as_json: bool, columns: Sequence[str]) -> None:
-    """A view of a running OCS through its control socket, or of a store, whoever owns it."""
-    if db is not None:
+    """A view of a running OCS through its control socket, or of a store that none is running on."""
+    if path is None and db is not None and not control.listens(control.beside(store_of(db))):
         engine = Engine("ocs", "ocs")
         fold_rows(engine, _rows(db))
         rows = msgspec.to_builtins(list(getattr(overview, view)(engine.state)))
     else:
-        rows = asked(None, path, view)
+        rows = asked(db, path, view)
         if isinstance(rows, dict):
             raise bad(rows["error"])
     if as_json:
