@@ -14,10 +14,16 @@ from typing import Any
 
 import msgspec
 
-from ocs.billing.documents import Document, Line
+from ocs.billing.documents import Document, Line, Party
 from ocs.billing.wording import day_in_words
 
 _MB = Decimal(1_000_000)
+_TITLES = {
+    "EnterpriseInvoice": "Invoice",
+    "ConsumerStatement": "Statement",
+    "ResellerSettlement": "Settlement",
+    "CreditNote": "Credit note",
+}
 _QUANTITY_PLACES = 3
 """Decimal places of a volume on the page, where no money depends on more."""
 
@@ -41,15 +47,15 @@ def render(document: Document) -> bytes:
 
 def _page(document: Document) -> dict[str, Any]:
     """What `document.typ` prints: text only, numbers already written out."""
-    invoice = document.type == "EnterpriseInvoice"
     currency = document.amount_due.unit
     return {
-        "invoice": invoice,
-        "title": "Invoice" if invoice else "Statement",
+        "enterprise": document.type != "ConsumerStatement",
+        "title": _TITLES[document.type],
         "number": document.bill_no,
         "day": [document.bill_date.year, document.bill_date.month, document.bill_date.day],
-        "seller": msgspec.to_builtins(document.seller),
-        "customer": msgspec.to_builtins(document.customer),
+        "seller": {"name": document.seller.name, "address": document.seller.address},
+        "numbers": " · ".join(_numbers(document.seller)),
+        "customer": {"name": document.customer.name, "address": document.customer.address},
         "period": f"{day_in_words(document.first_day)} – {day_in_words(document.last_day)}",
         "facts": list(_facts(document)),
         "lines": {
@@ -59,8 +65,23 @@ def _page(document: Document) -> dict[str, Any]:
         },
         "totals": list(_totals(document)),
         "payment": _payment(document),
-        "annex": _sims(document) if invoice else _buckets(document),
+        "annexes": [annex for annex in _annexes(document) if annex["rows"] or annex["remarks"]],
     }
+
+
+def _numbers(seller: Party) -> Iterable[str]:
+    if seller.vat_id:
+        yield f"VAT ID {seller.vat_id}"
+    if seller.iban:
+        yield f"IBAN {seller.iban}"
+
+
+def _annexes(document: Document) -> Iterable[dict[str, Any]]:
+    """Tables after the payment line; those without rows are left out."""
+    yield _sims(document)
+    yield _buckets(document)
+    yield _wallet(document)
+    yield _resale(document)
 
 
 def _facts(document: Document) -> Iterable[tuple[str, str]]:
@@ -68,6 +89,8 @@ def _facts(document: Document) -> Iterable[tuple[str, str]]:
     yield "Date", day_in_words(document.bill_date)
     if document.payment_due_date is not None:
         yield "Due", day_in_words(document.payment_due_date)
+    if document.credits:
+        yield "Credits", document.credits
     yield "Account", document.customer.id
 
 
@@ -97,6 +120,12 @@ def _totals(document: Document) -> Iterable[tuple[str, str]]:
 
 def _payment(document: Document) -> list[str]:
     seller, due = document.seller, document.payment_due_date
+    if document.type == "CreditNote":
+        amount = f"{document.amount_due.unit} {-document.amount_due.value:,f}"
+        return [
+            f"We give back {amount} on invoice {document.credits}.",
+            f"{seller.name} · Reference {document.bill_no}",
+        ]
     if due is None:
         included = any(line.tax_included_amount for line in document.applied_customer_billing_rate)
         return ["Paid from prepaid purchases. Nothing is due.", *(["Prices include VAT."] if included else [])]
@@ -118,7 +147,7 @@ def _sims(document: Document) -> dict[str, Any]:
         "rows": [
             [
                 use.iccid,
-                use.product.name,
+                f"{use.product.name}, late, of {use.late_of}" if use.late_of else use.product.name,
                 *map(_megabytes, (use.octets, use.octets_in_bundle, use.octets_overage)),
                 f"{use.overage.value:,.{places}f}",
             ]
@@ -151,6 +180,49 @@ def _buckets(document: Document) -> dict[str, Any]:
             for use in document.bucket
         ],
         "remarks": remarks,
+    }
+
+
+def _wallet(document: Document) -> dict[str, Any]:
+    currency = document.amount_due.unit
+    held = [use for use in document.wallet if use.reserved.value]
+    remarks = [f"{use.reserved.value:,f} of {use.name} are held by a session still open." for use in held]
+    if document.octets_paid:
+        remarks.append(f"{_megabytes(document.octets_paid)} MB of data were paid from it.")
+    rows = [(use.opening, use.added, use.used, use.expired, use.closing) for use in document.wallet]
+    places = max((_places(amount.value) for row in rows for amount in row), default=0)
+    return {
+        "title": "Your credit",
+        "note": f"In {currency}: opening + added − used − expired = closing.",
+        "heads": ["Credit", "Opening", "Added", "Used", "Expired", "Closing"],
+        "texts": 1,
+        "rows": [
+            [use.name, *(f"{amount.value:,.{places}f}" for amount in row)]
+            for use, row in zip(document.wallet, rows, strict=True)
+        ],
+        "remarks": remarks,
+    }
+
+
+def _resale(document: Document) -> dict[str, Any]:
+    currency = document.amount_due.unit
+    amounts = [(item.retail, item.retail_net, item.wholesale, item.margin) for item in document.resale]
+    total = [sum((row[place].value for row in amounts), Decimal(0)) for place in range(4)]
+    rows = [
+        [item.name, str(item.count), f"{item.retail_price.value:,f}", *(f"{amount.value:,f}" for amount in row)]
+        for item, row in zip(document.resale, amounts, strict=True)
+    ]
+    if len(rows) > 1:
+        rows.append(
+            ["All", str(sum(item.count for item in document.resale)), "", *(f"{amount:,f}" for amount in total)]
+        )
+    return {
+        "title": "Your margin",
+        "note": f"In {currency}: what your customers paid, without VAT, less the wholesale charge above.",
+        "heads": ["Sold", "Count", "Retail price", "Taken", "Without VAT", "Wholesale", "Margin"],
+        "texts": 1,
+        "rows": rows,
+        "remarks": [],
     }
 
 

@@ -7,22 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
-from ocs.billing.documents import Document, to_json
+from ocs.billing.documents import Document, Party, to_json
 from ocs.billing.names import invent
 from ocs.billing.pdf import render
 
 
 def addressed(document: Document) -> Document:
-    """The document with name and address of its payer."""
+    """The document with names and addresses of who writes it and who pays."""
     seller, customer = document.related_party
-    if customer.name and customer.address:
-        return document
-    name, address = invent(customer.id, "company" if document.type == "EnterpriseInvoice" else "customer")
-    customer = msgspec.structs.replace(customer, name=customer.name or name, address=customer.address or address)
-    return msgspec.structs.replace(document, related_party=(seller, customer))
+    kind: Literal["company", "customer"] = "customer" if document.type == "ConsumerStatement" else "company"
+    parties = _named(seller, "company"), _named(customer, kind)
+    return msgspec.structs.replace(document, related_party=parties)
+
+
+def _named(party: Party, kind: Literal["company", "customer"]) -> Party:
+    if party.name and party.address:
+        return party
+    name, address = invent(party.id, kind)
+    return msgspec.structs.replace(party, name=party.name or name, address=party.address or address)
 
 
 def write_documents(folder: Path, documents: Iterable[Document], *, pdf: bool) -> list[Path]:
