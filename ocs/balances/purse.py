@@ -38,7 +38,7 @@ class Bucket:
         return self.credited - self.used - self.reserved - self.expired
 
 
-class Part(msgspec.Struct, frozen=True):
+class Part(msgspec.Struct, frozen=True, gc=False):
     """What one bucket gives to one reservation, and the ledger line that made it pending."""
 
     bucket: Bucket
@@ -46,7 +46,7 @@ class Part(msgspec.Struct, frozen=True):
     pending_id: str
 
 
-class Settlement(msgspec.Struct, frozen=True):
+class Settlement(msgspec.Struct, frozen=True, gc=False):
     """What became of a report: paid by buckets, in order, and what no bucket could cover."""
 
     paid: tuple[BucketPart, ...]

@@ -36,7 +36,7 @@ REFUND_VALID_SECONDS = 28 * 86_400
 """How long refunded octets can be used."""
 
 
-class _Event(msgspec.Struct, eq=False):
+class _Event(msgspec.Struct, eq=False, gc=False):
     """One service of the event and its fate."""
 
     mscc: MultipleServicesCreditControl

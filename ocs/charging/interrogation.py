@@ -44,7 +44,7 @@ from ocs.gy.messages import (
 from ocs.inventory.subscribers import Status
 
 
-class _Line(msgspec.Struct, eq=False):
+class _Line(msgspec.Struct, eq=False, gc=False):
     """One MSCC of the request and what became of it."""
 
     mscc: MultipleServicesCreditControl

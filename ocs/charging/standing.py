@@ -10,7 +10,7 @@ from ocs.gy.messages import ResultCode
 from ocs.inventory.subscribers import Status
 
 
-class Refusal(msgspec.Struct, eq=False):
+class Refusal(msgspec.Struct, eq=False, gc=False):
     """No units: the Result-Code, the rule behind it, and whether it ends the whole session."""
 
     result_code: ResultCode

@@ -129,7 +129,7 @@ class Service:
     """The Result-Code that its last request for units met, if it was an error."""
 
 
-class Answered(msgspec.Struct, eq=False):
+class Answered(msgspec.Struct, eq=False, gc=False):
     """A request that was answered, so that its repeat is known (`answers`)."""
 
     number: int
@@ -139,7 +139,7 @@ class Answered(msgspec.Struct, eq=False):
     answer: Cca
 
 
-class Asked(msgspec.Struct, eq=False):
+class Asked(msgspec.Struct, eq=False, gc=False):
     """A RAR that no CCR has answered yet."""
 
     times: int
