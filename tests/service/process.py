@@ -26,20 +26,30 @@ def splitsim(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 class Served:
-    """`splitsim serve` in `cwd`, on a port that the system chooses."""
+    """`splitsim serve` in `cwd`, on a port that the system chooses.
 
-    def __init__(self, cwd: Path, *words: str, gy: str = "127.0.0.1:0") -> None:
-        self.log = cwd / "serve.log"
-        with self.log.open("a") as log:
+    `ready`: False if it has to wait for something first; `until_ready` then is for the caller to call.
+    """
+
+    def __init__(
+        self, cwd: Path, *words: str, gy: str = "127.0.0.1:0", ready: bool = True, log: str = "serve.log"
+    ) -> None:
+        self.log = cwd / log
+        with self.log.open("a") as file:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "splitsim", "serve", "--gy", gy, "--log-level", "info", *words],
                 cwd=cwd,
                 stdout=subprocess.PIPE,
-                stderr=log,
+                stderr=file,
                 text=True,
                 env={**os.environ, "COLUMNS": "200"},
             )
         self.said: list[str] = []
+        if ready:
+            self.until_ready()
+
+    def until_ready(self) -> None:
+        """Wait for its word, and read where it is."""
         until = time.monotonic() + SECONDS
         assert self.process.stdout is not None
         while "ready\n" not in self.said:

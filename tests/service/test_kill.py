@@ -10,6 +10,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ from ocs.gy.messages import (
     Raa,
     Rar,
     RequestedServiceUnit,
+    ResultCode,
     ServiceInformation,
     SubscriptionId,
     SubscriptionIdType,
@@ -33,6 +35,7 @@ from ocs.gy.messages import (
 )
 from ocs.gy.node import Identity
 from tests.service.process import Served
+from tests.store.postgres import Postgres
 
 SIMS = 8
 PROVISIONING = """
@@ -65,6 +68,8 @@ class Car:
     next_number: int = 0
     left: int = 0
     waiting: tuple[Ccr, int | None] | None = None
+    refused: int = 0
+    """Requests that had to wait for the store to come back."""
     answers: dict[tuple[str, int], tuple[int, dict[int | None, int]]] = field(default_factory=dict)
     """Result-Code and octets reported by rating group, of every answered request."""
 
@@ -120,6 +125,10 @@ class Car:
                 answer = await client.request(ccr, retransmitted=repeated, end_to_end=end_to_end)
             except ConnectionError:
                 return
+            if answer.result_code == ResultCode.UNABLE_TO_DELIVER:
+                self.refused += 1
+                await asyncio.sleep(0.05)
+                continue
             self.waiting = None
             used = {
                 mscc.rating_group: sum(unit.cc_total_octets or 0 for unit in mscc.used_service_unit)
@@ -143,11 +152,11 @@ async def drive(port: int, cars: list[Car], seconds: float) -> None:
 IDENTIFIERS = fresh_identifiers()
 
 
-def kill_again_and_again(folder: Path, kills: int, seed: int) -> None:
+def kill_again_and_again(folder: Path, url: str, kills: int, seed: int) -> None:
     chance = random.Random(seed)
     (folder / "cars.yaml").write_text(PROVISIONING)
     cars = [Car(number, random.Random(seed * 1000 + number)) for number in range(SIMS)]
-    words = ("--provision", "cars.yaml", "--db", "sqlite:///ocs.db")
+    words = ("--provision", "cars.yaml", "--db", url)
 
     async def under_load(served: Served) -> None:
         driving = asyncio.create_task(drive(served.port, cars, 60))
@@ -161,12 +170,22 @@ def kill_again_and_again(folder: Path, kills: int, seed: int) -> None:
     with Served(folder, *words) as served:
         asyncio.run(drive(served.port, cars, 0))
         assert served.stop() == 0
-    judge(folder / "ocs.db", cars)
+    assert sum(car.refused for car in cars) == 0
+    judge(folder, url, cars)
 
 
-def judge(path: Path, cars: list[Car]) -> None:
+def connection(folder: Path, url: str) -> Any:
+    """As any SQL tool has it."""
+    if url.startswith("postgresql:"):
+        import psycopg
+
+        return psycopg.connect(url)
+    return sqlite3.connect(folder / url.removeprefix("sqlite:///"))
+
+
+def judge(folder: Path, url: str, cars: list[Car]) -> None:
     """What the client was told, against what the store holds."""
-    db = sqlite3.connect(path)
+    db = connection(folder, url)
     edrs = db.execute("SELECT edr_id, session_id, cc_request_number, rating_group, units_used FROM edr").fetchall()
     lines = db.execute("SELECT transfer_id, kind, bucket_id, amount, pending_id FROM transfer").fetchall()
     rows = db.execute("SELECT request, answer FROM journal WHERE kind = 'Charge' ORDER BY sequence").fetchall()
@@ -209,10 +228,51 @@ def judge(path: Path, cars: list[Car]) -> None:
 
 
 def test_ten_kills_lose_nothing_and_charge_nothing_twice(tmp_path: Path) -> None:
-    kill_again_and_again(tmp_path, 10, seed=1)
+    kill_again_and_again(tmp_path, "sqlite:///ocs.db", 10, seed=1)
+
+
+def test_five_kills_with_postgresql(tmp_path: Path, postgres: Postgres) -> None:
+    kill_again_and_again(tmp_path, postgres.database().url, 5, seed=1)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(2, 22))
 def test_hundreds_of_kills(tmp_path: Path, seed: int) -> None:
-    kill_again_and_again(tmp_path, 20, seed)
+    kill_again_and_again(tmp_path, "sqlite:///ocs.db", 20, seed)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(2, 12))
+def test_hundreds_of_kills_with_postgresql(tmp_path: Path, postgres: Postgres, seed: int) -> None:
+    kill_again_and_again(tmp_path, postgres.database().url, 20, seed)
+
+
+def test_a_pulled_database_loses_nothing_and_service_resumes_by_itself(tmp_path: Path, postgres: Postgres) -> None:
+    (tmp_path / "cars.yaml").write_text(PROVISIONING)
+    cars = [Car(number, random.Random(number)) for number in range(SIMS)]
+    url = postgres.database().url
+
+    async def with_the_database_pulled(served: Served) -> None:
+        driving = asyncio.create_task(drive(served.port, cars, 60))
+        await asyncio.sleep(1.5)
+        await asyncio.to_thread(postgres.pull)
+        try:
+            refused = sum(car.refused for car in cars)
+            while sum(car.refused for car in cars) < refused + SIMS:  # answered all the while
+                await asyncio.sleep(0.01)
+        finally:
+            await asyncio.to_thread(postgres.start)
+        until = len(cars[0].answers) + 20
+        while len(cars[0].answers) < until:
+            await asyncio.sleep(0.01)
+        served.process.terminate()
+        await driving
+
+    with Served(tmp_path, "--provision", "cars.yaml", "--db", url) as served:
+        asyncio.run(with_the_database_pulled(served))
+        assert served.process.wait(30) == 0
+    with Served(tmp_path, "--provision", "cars.yaml", "--db", url) as served:
+        asyncio.run(drive(served.port, cars, 0))
+        assert served.stop() == 0
+    assert sum(car.refused for car in cars) > SIMS
+    judge(tmp_path, url, cars)
