@@ -113,6 +113,21 @@ class Service:
             self.recover()
         return self.engine.state
 
+    @property
+    def ready(self) -> bool:
+        """Whether requests are served: the store can be written, and the engine is what it says."""
+        return self._writable and self._sound
+
+    @property
+    def rows(self) -> int:
+        """Rows in the journal."""
+        return self._journal.last
+
+    @property
+    def lag(self) -> int:
+        """Rows that the tables lack."""
+        return len(self._unfilled)
+
     def recover(self) -> None:
         """Fold a new engine from the journal. To be called before `run`.
 
