@@ -12,6 +12,7 @@ import zlib
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import astuple
 
 from ocs.charging.state import Answered, Session
 from ocs.gy.messages import CcRequestType, MultipleServicesCreditControl
@@ -38,8 +39,13 @@ UNHEARD = Recalled(None, False, 0)
 
 
 def digest_of(kind: CcRequestType, services: tuple[MultipleServicesCreditControl, ...]) -> int:
-    """What tells a repeat from another request with the same number: type and units."""
-    return zlib.crc32(_encode(services), kind)
+    """What tells a repeat from another request with the same number: type, services and units."""
+    units = []
+    for mscc in services:
+        requested = mscc.requested_service_unit
+        asked = None if requested is None else astuple(requested)
+        units.append((mscc.rating_group, mscc.service_identifier, asked, [astuple(u) for u in mscc.used_service_unit]))
+    return zlib.crc32(_encode(units), kind)
 
 
 def recall(session: Session, number: int, digest: int) -> Recalled:

@@ -115,7 +115,7 @@ def _one(exchange: Exchange, mscc: MultipleServicesCreditControl, action: Reques
         return _Event(mscc, credit, ResultCode.SUCCESS, "enough is left")
     refund = action is RequestedAction.REFUND_ACCOUNT
     report = _move(exchange, mscc, credit, -amount if refund else amount)
-    exchange.out.edrs.append(record(exchange, report, mscc, None, ResultCode.SUCCESS))
+    exchange.out.edrs.append(record(exchange, report, mscc, None, None, ResultCode.SUCCESS))
     return _Event(mscc, credit, ResultCode.SUCCESS, "credited" if refund else "debited", granted=amount)
 
 

@@ -24,7 +24,6 @@ from ocs.charging.state import (
     EVENT_TIME_TOLERANCE,
     IDLE_LIMIT,
     Answered,
-    Grant,
     Service,
     Session,
     State,
@@ -208,7 +207,11 @@ def _renewed(exchange: Exchange, mscc: MultipleServicesCreditControl) -> Multipl
     service.grant = None
     name = usage.name_of(exchange, mscc)
     line = _Line(mscc, name, service, [], False)
-    _take(line, quota.authorise(exchange, service, mscc, requested, name))
+    decided = quota.authorise(exchange, service, mscc, requested, name)
+    if isinstance(decided, Refusal):
+        line.refusal = decided
+    else:
+        line.answer = decided
     if exchange.state.explaining:
         exchange.out.decisions.append(_decision(line))
     return _mscc_answer(line)
@@ -232,7 +235,7 @@ def _authorise_all(exchange: Exchange) -> Cca:
     _record_all(exchange, lines)
     handling = _failure_handling(session) if initial else None
     if refusal is None:
-        services = tuple([_mscc_answer(line) for line in lines])
+        services = tuple([line.answer or _mscc_answer(line) for line in lines])
         answer = _answer(state, exchange.ccr, ResultCode.SUCCESS, failed, services, handling)
     else:
         answer = _answer(state, exchange.ccr, refusal.result_code, failed, (), handling)
@@ -259,19 +262,16 @@ def _decide(exchange: Exchange, line: _Line, failed: list[FailedAvp]) -> None:
         line.refusal = Refusal(ResultCode.RATING_FAILED, "the rating group is asked for twice in one request")
         failed.append(failed_avp("Rating-Group", mscc.rating_group or 0))
     else:
-        _take(line, quota.authorise(exchange, service, mscc, requested, line.name))
+        decided = quota.authorise(exchange, service, mscc, requested, line.name)
+        if isinstance(decided, Refusal):
+            line.refusal = decided
+        else:
+            line.answer = decided
 
 
 def _refuse_unknown(line: _Line, failed: list[FailedAvp]) -> None:
     line.refusal = Refusal(ResultCode.RATING_FAILED, "the rating group is in no split of this APN")
     failed.append(failed_avp("Rating-Group", line.mscc.rating_group or 0))
-
-
-def _take(line: _Line, decided: MultipleServicesCreditControl | Refusal) -> None:
-    if isinstance(decided, Refusal):
-        line.refusal = decided
-    else:
-        line.answer = decided
 
 
 def _asked_before(exchange: Exchange, mscc: MultipleServicesCreditControl) -> bool:
@@ -291,6 +291,9 @@ def _command_level(exchange: Exchange, lines: list[_Line]) -> Refusal | None:
     4012 goes up only where the plan ends the session with an exhausted allowance; any other code only where the CCR has
     one MSCC and the APN one payer, so that it can concern nobody else. Units at command level have no other place.
     """
+    refusals = [line.refusal for line in lines if line.refusal is not None]
+    if lines and not refusals:
+        return None
     session = exchange.session
     route = session.route
     if route is None:
@@ -306,11 +309,8 @@ def _command_level(exchange: Exchange, lines: list[_Line]) -> Refusal | None:
             return refusal if refusal.ends_session else None
     bare = not exchange.ccr.multiple_services_credit_control
     alone = len(lines) == 1 and len(route.payers) == 1
-    for line in lines:
-        refusal = line.refusal
-        if refusal is not None and (
-            bare or refusal.ends_session or (alone and refusal.result_code is not ResultCode.CREDIT_LIMIT_REACHED)
-        ):
+    for refusal in refusals:
+        if bare or refusal.ends_session or (alone and refusal.result_code is not ResultCode.CREDIT_LIMIT_REACHED):
             return refusal
     return None
 
@@ -359,13 +359,10 @@ def _settle_all(exchange: Exchange) -> list[_Line]:
             session.asked.pop(mscc.rating_group, None)
         grant = service.grant
         reports = usage.settle(exchange, service, mscc, name)
-        lines.append(_Line(mscc, name, service, reports, _final_units_over(grant, reports)))
+        # A client that gives some of its final units back has only fallen silent.
+        over = grant is not None and grant.final and sum([report.amount for report in reports]) >= grant.amount
+        lines.append(_Line(mscc, name, service, reports, over))
     return lines
-
-
-def _final_units_over(grant: Grant | None, reports: list[Report]) -> bool:
-    """Whether the client has used up its final units; one that gives some back has only fallen silent."""
-    return grant is not None and grant.final and sum([report.amount for report in reports]) >= grant.amount
 
 
 def _open_service(exchange: Exchange, mscc: MultipleServicesCreditControl) -> Service | None:
@@ -389,7 +386,7 @@ def _record_all(exchange: Exchange, lines: list[_Line]) -> None:
         grant = None if line.answer is None or line.service is None else line.service.grant
         granted = None if grant is None else grant.amount
         for report in line.reports:
-            exchange.out.edrs.append(record(exchange, report, line.mscc, granted, code))
+            exchange.out.edrs.append(record(exchange, report, line.mscc, line.service, granted, code))
         if exchange.state.explaining:
             exchange.out.decisions.append(_decision(line))
 

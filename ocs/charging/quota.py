@@ -48,18 +48,16 @@ def authorise(
     credit = service.credit
     if credit.waiting:
         credit.waiting.pop(service, None)
-    unit = service.session.unit
+    unit, plan, purse = service.session.unit, credit.subscription.terms.plan, credit.purse
     refusal = barred(credit)
-    if refusal is None and not sells(credit.subscription.terms.plan, unit):
-        refusal = Refusal(ResultCode.END_USER_SERVICE_DENIED, f"the plan has no price for {unit}")
-    if refusal is None and unit == "octets" and _zone(service) is None:
+    if refusal is not None:
+        pass
+    elif unit != "octets":
+        if not sells(plan, unit):
+            refusal = Refusal(ResultCode.END_USER_SERVICE_DENIED, f"the plan has no price for {unit}")
+    elif plan.zones and _zone(service) is None:
         refusal = Refusal(ResultCode.END_USER_SERVICE_DENIED, "the plan does not cover the serving network")
-    if (
-        refusal is None
-        and unit == "octets"
-        and credit.purse is not None
-        and not _pays(service, credit.purse, exchange.now)
-    ):
+    elif purse is not None and not _pays(service, purse, exchange.now):
         decided = _without_credit(exchange, service, mscc)
         if not isinstance(decided, Refusal):
             service.refused = None
@@ -133,10 +131,12 @@ def _grant(
     terms, unit = credit.subscription.terms, session.unit
     quota = terms.plan.quota
     purse = credit.purse if unit == "octets" else None
-    amount = _slice(terms.plan, unit, _wish(requested, unit))
+    wish = _wish(requested, unit)
+    amount = _slice(terms.plan, unit, wish)
     valid_until, switches_at = now + quota.validity * SECOND, None
-    cycle_end = state.cycle_at(now).end
-    switch = _switch_after(exchange, service, now)
+    switch = cycle_end = state.cycle_at(now).end
+    if terms.plan.rates:
+        switch = _switch_after(exchange, service, now)
     if valid_until > switch:
         valid_until, switches_at = _over_switch(exchange, service, switch, valid_until)
     if exchange.serial:

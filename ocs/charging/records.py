@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ocs.catalogue.base import HOME, NOWHERE
-from ocs.catalogue.plans import Postpaid, PrepaidIndividual
+from ocs.catalogue.plans import Postpaid
+from ocs.charging.state import Columns, Service, Session
 from ocs.charging.usage import Exchange, Report
 from ocs.gy.messages import CcRequestType, MultipleServicesCreditControl, ReportingReason
 from ocs.rating.tariff import unit_price
-from ocs.records.edr import Edr
+from ocs.records.edr import BucketPart, Edr
 
 _RECORD_TYPES = {
     CcRequestType.INITIAL: "start",
@@ -22,29 +23,35 @@ def record(
     exchange: Exchange,
     report: Report,
     mscc: MultipleServicesCreditControl,
+    service: Service | None,
     granted: int | None,
     result_code: int,
 ) -> Edr:
     """The EDR of one settled report. `granted`: what the same answer grants, in the service's unit."""
-    ccr, session, credit, terms = exchange.ccr, exchange.session, report.credit, report.terms
-    conditions, subscriber, amount = report.conditions, session.subscriber, report.amount
+    ccr, session, state, terms = exchange.ccr, exchange.session, exchange.state, report.terms
     flags = "late" if report.late else ""
     if exchange.time_from_receipt:
         flags += " time_from_receipt"
-    if credit is None:
-        flags += " unattributed"
-    subscription = profile = split = plan = None
+    octets = report.amount if session.unit == "octets" else 0
     debited = overrun = 0
-    zone, unit_micros = HOME, None
-    octets = amount if session.unit == "octets" else 0
-    if credit is not None and terms is not None:
-        subscription, profile, split, plan = credit.subscription, terms.profile, terms.split, terms.plan
-        zone = plan.zone_of(conditions.serving_plmn) or NOWHERE
-        unit_micros = unit_price(plan, session.unit, zone, report.event_time)
-        if isinstance(plan, PrepaidIndividual):
-            overrun = report.settlement.overrun
+    paid: tuple[BucketPart, ...] = ()
+    unit_micros = None
+    # Most columns are those of the report before, as long as its service goes on under the same terms and conditions.
+    columns = service.columns if service is not None else None
+    if columns is None or columns.terms is not terms or columns.conditions is not report.conditions:
+        columns = _columns(session, report, mscc)
+        if service is not None:
+            service.columns = columns
+    if terms is None:
+        flags += " unattributed"
+    else:
+        plan = terms.plan
+        unit_micros = unit_price(plan, session.unit, columns.zone, report.event_time)
+        if plan.kind == "prepaid_individual":
+            overrun, paid = report.settlement.overrun, report.settlement.paid
             debited = octets - overrun
-    return Edr(
+    trigger = mscc.trigger
+    return Edr(  # type: ignore[call-arg] # shared columns are tuples of no known length to the checker
         report.record_id,
         ccr.session_id,
         ccr.cc_request_number,
@@ -53,6 +60,44 @@ def record(
         report.event_time,
         report.started_at,
         report.event_time,
+        *columns.who,
+        ccr.service_context_id,
+        session.unit,
+        report.amount,
+        report.up,
+        report.down,
+        octets,
+        None,
+        None,
+        debited,
+        overrun,
+        paid,
+        report.balance_before,
+        report.balance_after,
+        granted,
+        *columns.terms_and_bearer,
+        ccr.origin_host,
+        reporting_reason(mscc),
+        str(trigger.trigger_type[0]) if trigger is not None and trigger.trigger_type else None,
+        report.tariff_change_usage,
+        unit_micros,
+        report.price_micros,
+        state.inventory.operator.currency,
+        result_code,
+        ccr.termination_cause,
+        state.cycle_at(report.event_time).id,
+    )
+
+
+def _columns(session: Session, report: Report, mscc: MultipleServicesCreditControl) -> Columns:
+    """The columns from `physical_imsi` to `service_identifier`, and those from `plan_id` to `ggsn_address`."""
+    credit, terms, conditions, subscriber = report.credit, report.terms, report.conditions, session.subscriber
+    subscription = profile = split = plan = None
+    zone = HOME
+    if credit is not None and terms is not None:
+        subscription, profile, split, plan = credit.subscription, terms.profile, terms.split, terms.plan
+        zone = plan.zone_of(conditions.serving_plmn) or NOWHERE
+    who = (
         subscriber.imsi if subscriber is not None else "",
         subscriber.iccid if subscriber is not None else "",
         subscriber.msisdn if subscriber is not None else None,
@@ -69,20 +114,8 @@ def record(
         session.apn,
         mscc.rating_group,
         mscc.service_identifier[0] if mscc.service_identifier else None,
-        ccr.service_context_id,
-        session.unit,
-        amount,
-        report.up,
-        report.down,
-        octets,
-        None,
-        None,
-        debited,
-        overrun,
-        report.settlement.paid if isinstance(plan, PrepaidIndividual) else (),
-        report.balance_before,
-        report.balance_after,
-        granted,
+    )
+    terms_and_bearer = (
         plan.id if plan is not None else None,
         plan.version if plan is not None else None,
         subscription.subscription_id if subscription is not None else None,
@@ -92,17 +125,8 @@ def record(
         conditions.rat_type,
         conditions.charging_id,
         conditions.ggsn_address,
-        ccr.origin_host,
-        reporting_reason(mscc),
-        str(mscc.trigger.trigger_type[0]) if mscc.trigger is not None and mscc.trigger.trigger_type else None,
-        report.tariff_change_usage,
-        unit_micros,
-        report.price_micros,
-        exchange.state.inventory.operator.currency,
-        result_code,
-        ccr.termination_cause,
-        exchange.state.cycle_at(report.event_time).id,
     )
+    return Columns(terms, conditions, zone, who, terms_and_bearer)
 
 
 def reporting_reason(mscc: MultipleServicesCreditControl) -> str | None:

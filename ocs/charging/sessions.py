@@ -64,9 +64,9 @@ def _session(
 
 def note_conditions(session: Session, ccr: Ccr) -> None:
     """Take over what the request says of serving network and RAT: the next grant is given under it."""
-    information = ps_information(ccr)
-    if information is not None:
-        plmn, rat_type = _serving(information)
+    whole = ccr.service_information
+    if whole is not None and whole.ps_information is not None:
+        plmn, rat_type = _serving(whole.ps_information)
         known = session.conditions
         if plmn != known.serving_plmn or rat_type != known.rat_type:
             session.conditions = known._replace(serving_plmn=plmn, rat_type=rat_type)

@@ -7,6 +7,7 @@ import msgspec
 from ocs.catalogue.plans import PrepaidIndividual
 from ocs.charging.state import Credit, Session
 from ocs.gy.messages import ResultCode
+from ocs.inventory.lifecycle import SimState
 from ocs.inventory.subscribers import Status
 
 
@@ -21,8 +22,9 @@ class Refusal(msgspec.Struct, eq=False, gc=False):
 def barred(credit: Credit) -> Refusal | None:
     """Whether life cycle alone forbids service: the SIM or the split is suspended or has ended."""
     subscription = credit.subscription
-    if subscription.sim.status is not Status.ACTIVE:
-        return Refusal(ResultCode.END_USER_SERVICE_DENIED, f"the SIM is {subscription.sim.status.value}")
+    sim = subscription.sim
+    if sim.state is not SimState.IN_BILLING and sim.status is not Status.ACTIVE:
+        return Refusal(ResultCode.END_USER_SERVICE_DENIED, f"the SIM is {sim.status.value}")
     status = subscription.status
     if status is not Status.ACTIVE and status is not Status.EXHAUSTED:
         return Refusal(ResultCode.END_USER_SERVICE_DENIED, f"the split is {status.value}")

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -88,6 +88,16 @@ class Conditions(NamedTuple):
     imei: str | None
 
 
+class Columns(NamedTuple):
+    """The columns that the records of a service share, as long as its terms and conditions are these (`records`)."""
+
+    terms: Terms | None
+    conditions: Conditions
+    zone: str
+    who: tuple[Any, ...]
+    terms_and_bearer: tuple[Any, ...]
+
+
 class Grant(msgspec.Struct, eq=False):
     """Units handed to one service. Usage settles under what was in force when they were given."""
 
@@ -127,6 +137,8 @@ class Service:
     """While final units are over and the client redirects or restricts: until when it may."""
     refused: int | None = None
     """The Result-Code that its last request for units met, if it was an error."""
+    columns: Columns | None = None
+    """Of its last record."""
 
 
 class Answered(msgspec.Struct, eq=False, gc=False):
