@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typer
 
+from ocs.commands.bills import bill, credit, explain_line, feed_again, reconcile_command
 from ocs.commands.orders import checkpoint, plan, profile, provision, shutdown, status_command, top_up
 from ocs.commands.serve import serve_command
 from ocs.commands.views import explain_command, sims, usage
@@ -29,4 +30,9 @@ def add_commands(app: typer.Typer) -> None:
     app.command("shutdown", help="End a running OCS in order.")(shutdown)
     app.command("sims", help="SIMs and their subscriptions.")(sims)
     app.command("usage", help="What is left of every subscription's credit.")(usage)
+    app.command("bill", help="Close a billing cycle: documents, feed, rated records, reconciliation.")(bill)
+    app.command("reconcile", help="Compare EDRs, ledger and documents of a cycle, to the octet.")(reconcile_command)
+    app.command("explain-line", help="A line of a document, with the records behind it.")(explain_line)
+    app.command("credit", help="Order a credit note for an invoice.")(credit)
+    app.command("feed-again", help="Feed the documents again that accounting has rejected.")(feed_again)
     app.command("explain", help="Why a session got its answers: split, plan, bucket and rule.")(explain_command)

@@ -10,11 +10,13 @@ import msgspec
 import sqlalchemy as sa
 
 from ocs.address import Database, Store
+from ocs.charging.commands import Provision, Receipt
 from ocs.inventory.history import Change
+from ocs.inventory.provisioning import Provisioning
 from ocs.records.columns import columns, in_order
 from ocs.records.edr import BucketPart, Edr, Transfer
 from ocs.store.journal import StoreError
-from ocs.store.rows import Row
+from ocs.store.rows import Row, command_of
 from ocs.store.schema import CHANGE_RECORD, EDR_RECORD, JOURNAL, TRANSFER_RECORD
 
 _PARTS: Final = [column.name for column in columns(Edr)].index("bucket_parts")
@@ -43,27 +45,58 @@ def _engine(store: Store) -> sa.Engine:
 
 
 def _texts(store: Store, records: sa.Table) -> Iterator[str]:
-    return (text for (text,) in read(store, sa.select(sa.cast(records.c.record, sa.Text))))
+    query = sa.select(sa.cast(records.c.record, sa.Text)).order_by(records.c.number)
+    return (text for (text,) in read(store, query))
 
 
 def read_edrs(store: Store) -> list[Edr]:
     """Every EDR in `store`, in order of files."""
+    return in_order(edrs_as_written(store))
+
+
+def edrs_as_written(store: Store) -> list[Edr]:
+    """Every EDR in `store`, in the order in which it was written: what comes later stands later."""
     edrs = []
     for text in _texts(store, EDR_RECORD):
         cells = msgspec.json.decode(text)
         cells[_PARTS] = tuple(BucketPart(**part) for part in cells[_PARTS])
         edrs.append(Edr(*cells))
-    return in_order(edrs)
+    return edrs
 
 
 def read_transfers(store: Store) -> list[Transfer]:
     """Every ledger line in `store`, like `read_edrs`."""
-    return in_order(Transfer(*msgspec.json.decode(text)) for text in _texts(store, TRANSFER_RECORD))
+    return in_order(transfers_as_written(store))
+
+
+def transfers_as_written(store: Store) -> list[Transfer]:
+    """Every ledger line in `store`, like `edrs_as_written`."""
+    return [Transfer(*msgspec.json.decode(text)) for text in _texts(store, TRANSFER_RECORD)]
 
 
 def read_changes(store: Store) -> list[Change]:
     """The history of SIMs and subscriptions in `store`, like `read_edrs`."""
-    return in_order(Change(*msgspec.json.decode(text)) for text in _texts(store, CHANGE_RECORD))
+    return in_order(changes_as_written(store))
+
+
+def changes_as_written(store: Store) -> list[Change]:
+    """The history of SIMs and subscriptions in `store`, like `edrs_as_written`."""
+    return [Change(*msgspec.json.decode(text)) for text in _texts(store, CHANGE_RECORD)]
+
+
+def provisionings(store: Store) -> list[Provisioning]:
+    """All that was provisioned into `store`, in order; what was refused is not among it."""
+    query = sa.select(JOURNAL).where(JOURNAL.c.kind == Provision.__name__).order_by(JOURNAL.c.sequence)
+    accepted, seen = [], set()
+    for _, *cells in read(store, query):
+        row = Row(*cells)
+        command = command_of(row)
+        assert isinstance(command, Provision)
+        refused = bool(row.answer) and msgspec.json.decode(row.answer, type=Receipt).error is not None
+        if not refused and command.request_id not in seen:
+            seen.add(command.request_id)
+            accepted.append(command.provisioning)
+    return accepted
 
 
 def read_rows(store: Store) -> list[tuple[int, Row]]:

@@ -1,0 +1,276 @@
+"""Bills from a store: close a cycle, reconcile it, explain a line, give something back.
+
+`--out DIR` holds a folder for each cycle: documents, feed, rated records, reconciliation, and `run.json`, which says
+what was known when the cycle was closed. Exit status 0; 1 a difference; 2 bad input.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from ocs.billing.close import CycleClose, close_cycle
+from ocs.billing.credit import CreditOrder, credit_note, mistakes
+from ocs.billing.documents import Document, from_json
+from ocs.billing.feed import read_rejects, rejected, write_feed
+from ocs.billing.rated import RatedRecord
+from ocs.billing.reconcile import Reconciliation, reconcile
+from ocs.billing.reconciled import to_csv, write_reconciliation
+from ocs.billing.runs import Run, Written, books_of, run_of, runs_in
+from ocs.billing.tracing import behind, find_line
+from ocs.commands.options import By, Reason, bad, errors, store_of, table
+from ocs.files import FileError
+from ocs.inventory.register import Register
+from ocs.rating.cycle import Cycle, cycle_named
+from ocs.store.journal import StoreError
+from ocs.units import instant, iso
+
+Db = Annotated[str, typer.Option(metavar="URL", help="The store: sqlite:///FILE or postgresql://USER@HOST/DATABASE.")]
+CycleId = Annotated[str, typer.Option("--cycle", metavar="YYYY-MM", help="The billing cycle, by its first month.")]
+Out = Annotated[Path, typer.Option(metavar="DIR", help="Where the bills of all cycles are.")]
+
+
+def bill(
+    cycle_id: CycleId,
+    db: Db,
+    out: Out,
+    pdf: Annotated[bool, typer.Option(help="Documents as PDF too.")] = False,
+    early: Annotated[bool, typer.Option(help="Close a cycle that is not over; it stays closed.")] = False,
+) -> None:
+    """Close a billing cycle. A cycle that has been closed closes the same again: nothing changes."""
+    written, runs = _written(db), _runs(out)
+    cycle = _cycle(cycle_id, written)
+    if not early and cycle_id not in runs and cycle.end > instant(datetime.now(UTC)):
+        raise bad(
+            f"cycle {cycle_id} ends {iso(cycle.end)[:19]}Z and is not over: expected --early to close it all the same"
+        )
+    run, close, documents = _closed(cycle, written, runs, out)
+    found = reconcile(close)
+    folder = out / cycle_id
+    _put(folder, lambda into: _write(into, run, close, documents, found, pdf))
+    typer.echo(f"{len(documents)} documents of {cycle_id} in {folder}")
+    if found.differences:
+        for difference in found.differences:
+            errors.print(str(difference))
+        raise typer.Exit(1)
+
+
+def reconcile_command(
+    cycle_id: CycleId,
+    db: Db,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the bills are, to see what is late.")] = None,
+    to: Annotated[Path | None, typer.Option(metavar="DIR", help="Write CSV and HTML there.")] = None,
+) -> None:
+    """Compare EDRs, ledger and documents of a cycle: exit status 1 on any difference."""
+    written, runs = _written(db), _runs(out) if out is not None else {}
+    cycle = _cycle(cycle_id, written)
+    run = runs.get(cycle_id) or Run(
+        cycle_id=cycle_id, edrs=len(written.edrs), transfers=len(written.transfers), changes=len(written.changes)
+    )
+    found = reconcile(close_cycle(cycle, books_of(cycle, run, runs, written)))
+    if to is not None:
+        write_reconciliation(to, found)
+    names = ("account_id", "split", "plan_id", "edr", "in_bundle", "overage", "debited", "overrun", "unattributed")
+    Console(highlight=False).print(table(found.rows, (*names, "rounding_octets", "rounding_micros")))
+    for difference in found.differences:
+        errors.print(str(difference))
+    if found.differences:
+        raise typer.Exit(1)
+    typer.echo(f"{cycle_id}: no difference")
+
+
+def explain_line(
+    line_id: Annotated[str, typer.Argument(metavar="LINE", help="Such as INV-2026-04-00001-2.")], db: Db, out: Out
+) -> None:
+    """Show a line of a document with the records behind it; `splitsim explain` shows their requests."""
+    cycle_id = "-".join(line_id.split("-")[1:3])
+    written, runs = _written(db), _runs(out)
+    if cycle_id not in runs:
+        raise bad(f"no line {line_id!r}: expected one of a cycle that has been closed in {out}")
+    _, close, _ = _closed(_cycle(cycle_id, written), written, runs, out)
+    found = find_line(close, line_id)
+    if found is None:
+        raise bad(f"no line {line_id!r} in {cycle_id}")
+    document, line = found
+    typer.echo(f"{document.bill_no} to {document.customer.id}: {line.name}")
+    price = f"{line.unit_price.value:f} {document.amount_due.unit}"
+    typer.echo(
+        f"{line.quantity:f} {line.unit} at {price}: {line.exact_amount.value:f}, on the document {line.amount:f}"
+    )
+    if line.description:
+        typer.echo(line.description)
+    rows = [{**msgspec.structs.asdict(item), "at": iso(item.at)[:19]} for item in behind(close, document, line)]
+    if rows:
+        names = ("at", "imsi", "record_id", "session_id", "cc_request_number", "octets", "micros")
+        Console(highlight=False).print(table(rows, names))
+
+
+def credit(
+    bill_no: Annotated[str, typer.Argument(metavar="INVOICE", help="Such as INV-2026-04-00001.")],
+    cycle_id: CycleId,
+    out: Out,
+    request_id: Annotated[str, typer.Option(help="The same again changes nothing.")],
+    by: By,
+    reason: Reason,
+    line: Annotated[str | None, typer.Option(help="One line of it; all if not given.")] = None,
+    amount: Annotated[str | None, typer.Option(help="Without VAT; all if not given.")] = None,
+) -> None:
+    """Order a credit note for an invoice: it goes out with the cycle that is closed next."""
+    if cycle_id in _runs(out):
+        raise bad(f"cycle {cycle_id} has been closed: expected one that has not")
+    order = CreditOrder(request_id, bill_no, line, amount, by, reason)
+    ordered = _orders(out, cycle_id)
+    if any(known.request_id == request_id for known in ordered):
+        typer.echo(f"{request_id} is known: nothing changes")
+        return
+    invoices, notes = _issued(out)
+    wrong = mistakes(order, invoices, notes)
+    if wrong:
+        raise bad(*wrong)
+    path = out / f"{cycle_id}.credits.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode([*ordered, order]), indent=2) + b"\n")
+    typer.echo(f"ordered for {cycle_id}: {bill_no} {line or ''} {amount or ''}".rstrip())
+
+
+def feed_again(
+    cycle_id: CycleId,
+    out: Out,
+    rejects: Annotated[Path, typer.Argument(metavar="FILE", help="The reject file of the accounting system.")],
+) -> None:
+    """Feed the documents again that an accounting system has rejected, in a file with the next sequence number."""
+    folder = out / cycle_id
+    documents = _documents(folder)
+    if not documents:
+        raise bad(f"no documents of {cycle_id} in {out}")
+    try:
+        found = read_rejects(rejects, documents)
+    except FileError as error:
+        raise bad(*map(str, error.mistakes)) from None
+    for reject in found:
+        typer.echo(f"{reject.number}: {reject.bill_no} {reject.line_id} {reject.code} {reject.text}")
+    again = rejected(documents, found)
+    sequence = 1 + len(list((folder / "feed").glob("feed-*.csv.done")))
+    typer.echo(str(write_feed(folder / "feed", again, cycle_id, sequence)))
+
+
+def _closed(cycle: Cycle, written: Written, runs: dict[str, Run], out: Path) -> tuple[Run, CycleClose, list[Document]]:
+    """What closing a cycle gives, with the credit notes that were ordered for it."""
+    try:
+        run = run_of(cycle.id, runs, written)
+        close = close_cycle(cycle, books_of(cycle, run, runs, written))
+    except (ValueError, KeyError) as error:
+        raise bad(str(error)) from None
+    invoices, notes = _issued(out, before=cycle.id)
+    documents = list(close.documents)
+    for numbered, order in enumerate(_orders(out, cycle.id), 1):
+        wrong = mistakes(order, invoices, notes)
+        if wrong:
+            raise bad(*(f"credit {order.request_id}: {what}" for what in wrong))
+        invoice = invoices[order.bill_no]
+        account, operator = written.register.accounts[invoice.customer.id], written.register.operator
+        note = credit_note(order, numbered, cycle, operator, account, invoice, notes)
+        notes.append(note)
+        documents.append(note)
+    return run, close, documents
+
+
+def _write(
+    into: Path, run: Run, close: CycleClose, documents: list[Document], found: Reconciliation, pdf: bool
+) -> None:
+    from ocs.billing.printing import write_documents  # who gives everybody a name needs no faker
+
+    (into / "run.json").write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=2) + b"\n")
+    write_documents(into / "documents", documents, pdf=pdf)
+    write_feed(into / "feed", documents, run.cycle_id, 1)
+    (into / "rated.csv").write_text(to_csv(close.rated, RatedRecord.__struct_fields__), encoding="utf-8")
+    write_reconciliation(into, found)
+
+
+def _put(folder: Path, write: Callable[[Path], None]) -> None:
+    """Write a folder as a whole, or find that what is there already says the same."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        write(fresh)
+        if not folder.exists():
+            fresh.rename(folder)
+            return
+        for path in sorted(item for item in fresh.rglob("*") if item.is_file()):
+            there = folder / path.relative_to(fresh)
+            if there.exists() and there.read_bytes() != path.read_bytes():
+                raise bad(f"{there} is there with other content: the cycle was closed from other records")
+            there.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, there)
+    except ModuleNotFoundError as error:
+        raise bad(f"{error.name} is not installed: names and PDF need the extra report") from None
+    except OSError as error:
+        raise bad(f"{folder}: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _orders(out: Path, cycle_id: str) -> list[CreditOrder]:
+    path = out / f"{cycle_id}.credits.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[CreditOrder]) if path.exists() else []
+    except msgspec.MsgspecError as error:
+        raise bad(f"{path}: {error}") from None
+
+
+def _issued(out: Path, before: str = "9999-99") -> tuple[dict[str, Document], list[Document]]:
+    """All invoices of the cycles closed so far, by number, and all credit notes, in order."""
+    documents = [document for run in sorted(_runs(out)) if run < before for document in _documents(out / run)]
+    return (
+        {document.bill_no: document for document in documents if document.type == "EnterpriseInvoice"},
+        [document for document in documents if document.type == "CreditNote"],
+    )
+
+
+def _documents(folder: Path) -> list[Document]:
+    """The documents of a cycle, in the order in which they were written."""
+    kinds = ("INV", "STM", "SET", "CRN")
+    paths: Iterable[Path] = (path for kind in kinds for path in sorted((folder / "documents").glob(f"{kind}-*.json")))
+    return [from_json(path.read_bytes()) for path in paths]
+
+
+def _runs(out: Path) -> dict[str, Run]:
+    try:
+        return runs_in(out)
+    except ValueError as error:
+        raise bad(str(error)) from None
+
+
+def _cycle(cycle_id: str, written: Written) -> Cycle:
+    operator = written.register.operator
+    try:
+        return cycle_named(cycle_id, operator.time_zone, operator.cycle_day)
+    except ValueError as error:
+        raise bad(f"--cycle: {error}") from None
+
+
+def _written(db: str) -> Written:
+    from ocs.store.reading import (  # takes longer to import than most commands take to run
+        changes_as_written,
+        edrs_as_written,
+        provisionings,
+        transfers_as_written,
+    )
+
+    where = store_of(db)
+    try:
+        return Written(
+            register=Register.of(provisionings(where)),
+            edrs=edrs_as_written(where),
+            transfers=transfers_as_written(where),
+            changes=changes_as_written(where),
+        )
+    except StoreError as error:
+        raise bad(f"--db {error}") from None

@@ -1,0 +1,233 @@
+"""Bills from a store, by the commands: closed once and for all, reconciled, explained, credited, fed."""
+
+from __future__ import annotations
+
+import csv
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from ocs.charging.commands import Outcome, Provision
+from ocs.charging.engine import Engine
+from ocs.records.edr import Edr
+from ocs.store.reading import edrs_as_written
+from ocs.store.rows import Row, request_octets
+from ocs.store.sqlite import SqliteJournal
+from ocs.units import DAY, SECOND
+from splitsim import app
+from tests.charging.player import START, Player, world
+
+APRIL = int((31 - 1) * DAY // SECOND)  # seconds from 2 March to 1 April
+
+
+class Store:
+    """A store that an OCS has written, in virtual time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "ocs.db"
+        self.out = folder / "bills"
+        self.journal = SqliteJournal(self.path)
+        change = {"plans.fleet.sms": 0.05, "plans.fleet.activation": 2}
+        self.player = Player(world("two_apns", change))
+        self.first = Engine("ocs.example", "example").apply(Provision(self.player.provisioning, "world"), START)
+        command = Provision(self.player.provisioning, "world")
+        self.journal.append([Row(START, "Provision", request_octets(command), msgspec.json.encode(self.first.answer))])
+        self.journal.fill([self.first])
+
+    def play(self, seconds: int, event: str) -> None:
+        self.journal.fill([self.player.play(event, START + seconds * SECOND)])
+
+    def late(self, seconds: int, octets: int) -> None:
+        """A report of what happened at `seconds`, that comes now."""
+        outcome = self.player.play(f"f9 fleet.acme I 0 | 1 ask {octets}B", START + seconds * SECOND)
+        done = self.player.play(f"f9 T 1 | 1 used {octets}B", START + (seconds + 1) * SECOND)
+        self.journal.fill([outcome, done])
+
+    def command(self, *words: str, status: int = 0) -> str:
+        result = CliRunner().invoke(app, [*words], env={"COLUMNS": "200"})
+        assert result.exit_code == status, result.output
+        return result.output
+
+    def bill(self, cycle: str, *more: str, status: int = 0) -> str:
+        return self.command("bill", "--cycle", cycle, *self.where, *more, status=status)
+
+    @property
+    def where(self) -> list[str]:
+        return ["--db", f"sqlite:///{self.path}", "--out", str(self.out)]
+
+    def files(self, cycle: str) -> dict[str, bytes]:
+        folder = self.out / cycle
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    def documents(self, cycle: str) -> list[str]:
+        return sorted(path.stem for path in (self.out / cycle / "documents").glob("*.json"))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path)
+    store.play(10, "f1 fleet.acme I 0 | 1 ask")
+    store.play(20, "w1 wifi I 0 | 200 ask")
+    store.play(30, "f1 U 1 | 1 used 57300450B ask")
+    store.play(40, "w1 U 1 | 200 used 3MB ask")
+    store.play(50, "m1 sms E 0 with action=DIRECT_DEBITING | - askunits 2")
+    store.play(60, "topup wifi 1gb")
+    store.play(70, "f1 T 2 | 1 used 0B")
+    store.play(80, "w1 T 2 | 200 used 0B")
+    yield store
+    store.journal.close()
+
+
+def test_a_cycle_is_closed_with_all_its_files(store: Store) -> None:
+    assert "2 documents of 2026-03" in store.bill("2026-03")
+    files = store.files("2026-03")
+    assert set(files) == {
+        "run.json",
+        "rated.csv",
+        "reconciliation.csv",
+        "reconciliation.html",
+        "buckets.csv",
+        "differences.csv",
+        "feed/feed-2026-03-0001.csv",
+        "feed/feed-2026-03-0001.csv.done",
+        "documents/INV-2026-03-00001.json",
+        "documents/STM-2026-03-00001.json",
+    }
+    rated = {row["edr_id"]: row for row in csv.DictReader(files["rated.csv"].decode().splitlines())}
+    # Provisioned on 2 March: 30 of 31 days, 48,387,096 octets included.
+    found = [rated["f1/1/1/1"][name] for name in ("octets_in_bundle", "octets_overage", "amount_micros")]
+    assert found == ["48387096", "8913354", "178280"]
+
+
+def test_closing_again_changes_nothing_whatever_came_since(store: Store) -> None:
+    store.bill("2026-03")
+    before = store.files("2026-03")
+    store.bill("2026-03")
+    store.late(90, 4_000_000)
+    store.bill("2026-03")
+    assert store.files("2026-03") == before
+
+
+def test_what_comes_late_is_on_the_next_bill_and_only_there(store: Store) -> None:
+    store.bill("2026-03")
+    store.late(90, 4_000_000)
+    store.play(APRIL + 100, "f2 fleet.acme I 0 | 1 ask")
+    store.play(APRIL + 110, "f2 T 1 | 1 used 1MB")
+    store.bill("2026-04")
+    invoice = msgspec.json.decode(store.files("2026-04")["documents/INV-2026-04-00001.json"])
+    lines = {line["name"]: line for line in invoice["appliedCustomerBillingRate"]}
+    late = lines["fleet: data, late, of March 2026"]
+    # All that March included was used: 4 MB late are 4,000 blocks.
+    assert (late["octets"], late["exactAmount"]["value"]) == (4_000_000, "0.08")
+    store.play(APRIL + 40 * 86_400, "f3 fleet.acme I 0 | 1 ask")
+    store.play(APRIL + 40 * 86_400 + 10, "f3 T 1 | 1 used 1MB")
+    store.bill("2026-05")
+    may = msgspec.json.decode(store.files("2026-05")["documents/INV-2026-05-00001.json"])
+    assert not any("late" in line["name"] for line in may["appliedCustomerBillingRate"])
+    octets = [sum(line["octets"] for line in found["appliedCustomerBillingRate"]) for found in (invoice, may)]
+    assert octets == [5_000_000, 1_000_000]
+
+
+def test_cycles_are_closed_in_order_and_when_they_are_over(store: Store) -> None:
+    assert "has not been closed: close it before 2026-04" in store.bill("2026-04", status=2)
+    store.bill("2026-03")
+    store.play(APRIL + 100, "f2 fleet.acme I 0 | 1 ask")
+    store.play(APRIL + 110, "f2 T 1 | 1 used 1MB")
+    store.bill("2026-04")
+    assert "2026-04 has been closed" in store.bill("2026-02", status=2)
+    assert "is not over" in store.bill("2999-01", status=2)
+    assert "expected a billing cycle as YYYY-MM" in store.bill("March", status=2)
+    assert not (store.out / "2999-01").exists()
+
+
+def test_a_store_that_is_not_there_is_said(store: Store, tmp_path: Path) -> None:
+    result = store.command(
+        "bill", "--cycle", "2026-03", "--db", f"sqlite:///{tmp_path}/none.db", "--out", str(tmp_path / "o"), status=2
+    )
+    assert "none.db" in result
+    assert "Traceback" not in result
+
+
+def test_reconciling_ends_with_1_on_any_difference(store: Store) -> None:
+    said = store.command("reconcile", "--cycle", "2026-03", "--db", f"sqlite:///{store.path}")
+    assert "2026-03: no difference" in said
+    to = store.out / "report"
+    store.command("reconcile", "--cycle", "2026-03", "--db", f"sqlite:///{store.path}", "--to", str(to))
+    assert b"Everything agrees" in (to / "reconciliation.html").read_bytes()
+    assert (to / "reconciliation.csv").read_text().count("\n") == 4
+    # An EDR is lost: what the ledger says that it took is a difference.
+    with sqlite3.connect(store.path) as db:
+        db.execute("DELETE FROM edr_record WHERE record LIKE '%\"w1/1/200/1\"%'")
+    db.close()
+    said = store.command(
+        "reconcile", "--cycle", "2026-03", "--db", f"sqlite:///{store.path}", "--to", str(to), status=1
+    )
+    assert "used of it, EDRs against ledger" in said
+    assert (to / "differences.csv").read_text().count("\n") > 1
+    assert b"Differences" in (to / "reconciliation.html").read_bytes()
+    assert store.bill("2026-03", status=1)
+
+
+def test_a_line_leads_to_its_records(store: Store) -> None:
+    store.bill("2026-03")
+    invoice = msgspec.json.decode(store.files("2026-03")["documents/INV-2026-03-00001.json"])
+    by_type = {line["type"]: line["id"] for line in invoice["appliedCustomerBillingRate"]}
+    over = store.command("explain-line", by_type["overage"], *store.where)
+    assert "f1/1/1/1" in over
+    assert "8,913,354" in over
+    assert "178,280" in over
+    assert "m1" in store.command("explain-line", by_type["messages"], *store.where)
+    assert "2 fleet" not in store.command("explain-line", by_type["recurring"], *store.where)
+    bought = store.command("explain-line", "STM-2026-03-00001-2", *store.where)
+    assert "1,000,000,000" in bought
+    assert "no line" in store.command("explain-line", "INV-2026-03-00001-99", *store.where, status=2)
+    assert "has been closed" in store.command("explain-line", "INV-2026-07-00001-1", *store.where, status=2)
+
+
+def test_a_credit_note_goes_out_with_the_cycle_closed_next(store: Store) -> None:
+    store.bill("2026-03")
+    words = ["credit", "INV-2026-03-00001", "--cycle", "2026-04", "--out", str(store.out), "--by", "ann"]
+    store.command(*words, "--reason", "test", "--request-id", "c1", "--amount", "1.00")
+    store.command(*words, "--reason", "test", "--request-id", "c1", "--amount", "1.00")  # once only
+    refused = store.command(*words, "--reason", "test", "--request-id", "c2", "--amount", "99", status=2)
+    assert "more than" in refused
+    store.play(APRIL + 100, "f2 fleet.acme I 0 | 1 ask")
+    store.play(APRIL + 110, "f2 T 1 | 1 used 1MB")
+    store.bill("2026-04")
+    assert store.documents("2026-04") == ["CRN-2026-04-00001", "INV-2026-04-00001", "STM-2026-04-00001"]
+    note = msgspec.json.decode(store.files("2026-04")["documents/CRN-2026-04-00001.json"])
+    assert (note["credits"], note["taxExcludedAmount"]["value"]) == ("INV-2026-03-00001", "-1.00")
+    assert "has been closed" in store.command(*words, "--reason", "x", "--request-id", "c3", status=2)
+    before = store.files("2026-04")
+    store.bill("2026-04")
+    assert store.files("2026-04") == before
+
+
+def test_rejected_documents_are_fed_again(store: Store, tmp_path: Path) -> None:
+    store.bill("2026-03")
+    rejects = tmp_path / "feed-2026-03-0001.rej.csv"
+    rejects.write_text("H,splitsim-billing-reject,1,feed-2026-03-0001.csv\nX,2,VAT1,no code\nT,1\n")
+    said = store.command("feed-again", str(rejects), "--cycle", "2026-03", "--out", str(store.out))
+    assert "INV-2026-03-00001-1" in said
+    assert (store.out / "2026-03" / "feed" / "feed-2026-03-0002.csv.done").exists()
+    rejects.write_text("nonsense\n")
+    assert "header" in store.command(
+        "feed-again", str(rejects), "--cycle", "2026-03", "--out", str(store.out), status=2
+    )
+
+
+def test_every_edr_of_the_store_is_on_a_bill(store: Store) -> None:
+    store.bill("2026-03")
+    outcome: Outcome = store.first
+    assert outcome.changes
+    edrs = [edr for edr in _all(store) if edr.unit_type == "octets"]
+    rows = list(csv.DictReader(store.files("2026-03")["reconciliation.csv"].decode().splitlines()))
+    assert sum(int(row["edr"]) for row in rows) == sum(edr.octets_total for edr in edrs) == 60_300_450
+
+
+def _all(store: Store) -> list[Edr]:
+    return edrs_as_written(store.path)
