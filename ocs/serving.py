@@ -13,9 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
+from ocs import metrics
 from ocs.address import Address, Store
 from ocs.charging.commands import Command, Outcome, Provision, Receipt
 from ocs.charging.engine import Engine
@@ -54,6 +56,17 @@ class Settings:
     """Only the peers of the provisioning may connect; others get 3010."""
     tls: ssl.SSLContext | None = None
     """Every connection begins with a TLS handshake (see `ocs.gy.tls`)."""
+    http: Address | None = None
+    """Where `ocs.metrics` is asked; None: nowhere."""
+
+
+class Started(NamedTuple):
+    """Where a served OCS can be reached, and its engine."""
+
+    gy: Address
+    control: Path
+    http: Address | None
+    engine: Engine
 
 
 def now() -> int:
@@ -61,11 +74,11 @@ def now() -> int:
     return time.time_ns() // 1000
 
 
-async def serve(settings: Settings, started: Callable[[Address, Path, Engine], None]) -> None:
+async def serve(settings: Settings, started: Callable[[Started], None]) -> None:
     """Serve until SIGTERM, SIGINT or `shutdown` on the control socket; `started` is told where it listens.
 
     Raises:
-        ServeError: store, provisioning, address or control socket will not do.
+        ServeError: store, provisioning, addresses or control socket will not do.
     """
     reasons: list[str] = []
     journal: Journal = MemoryJournal()
@@ -84,8 +97,18 @@ async def serve(settings: Settings, started: Callable[[Address, Path, Engine], N
         known = service.engine.state.inventory.peers
         return not settings.known_peers or host.lower() in {name.lower() for name in known}
 
-    server = GyServer(settings.identity, tolerance=tolerance, allows=allows, observe=_observe)
-    service = Service(engine, journal, server, now, on_outcome=_on_outcome, on_trouble=log.error)
+    counted = metrics.Metrics(now)
+
+    def on_outcome(command: Command, at: int, outcome: Outcome) -> None:
+        counted.count(command, at, outcome)
+        _on_outcome(command, at, outcome)
+
+    def observe(host: str | None, event: Event) -> None:
+        counted.observe(host, event)
+        _observe(host, event)
+
+    server = GyServer(settings.identity, tolerance=tolerance, allows=allows, observe=observe)
+    service = Service(engine, journal, server, now, on_outcome=on_outcome, on_trouble=log.error)
     stopping = asyncio.Event()
     control: asyncio.Server | None = None
     try:
@@ -103,18 +126,28 @@ async def serve(settings: Settings, started: Callable[[Address, Path, Engine], N
             control = await listen(path, service, stopping.set)
         except OSError as error:
             reasons.append(f"--control {path}: {error.strerror or error}")
+    http: asyncio.Server | None = None
+    if settings.http is not None:
+        try:
+            http = await metrics.listen(*settings.http, service, counted)
+        except OSError as error:
+            reasons.append(f"--http {settings.http}: {error.strerror or error}")
     serving: asyncio.Task[None] | None = None
     if not reasons:
         assert path is not None
         _on_signals(stopping)
         spare_the_collector()
         serving = asyncio.create_task(service.run())
-        started(Address(settings.gy.host, server.port), path, service.engine)
+        gy = Address(settings.gy.host, server.port)
+        asked_at = None if http is None else Address(*http.sockets[0].getsockname()[:2])
+        started(Started(gy, path, asked_at, service.engine))
         await _first(stopping, serving)
         log.info("stopping")
     if control is not None and path is not None:
         control.close()
         path.unlink(missing_ok=True)
+    if http is not None:
+        http.close()
     await service.stop()
     if serving is not None:
         await serving

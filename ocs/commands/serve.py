@@ -16,13 +16,12 @@ from rich.console import Console
 from ocs import overview
 from ocs.address import Address, address
 from ocs.address import store as store_at
-from ocs.charging.engine import Engine
 from ocs.commands.options import ControlPath, Db, bad, table
 from ocs.files import FileError
 from ocs.gy.node import Identity
 from ocs.gy.tls import server_context
 from ocs.inventory.provisioning import Provisioning, load_provisioning
-from ocs.serving import ServeError, Settings, serve
+from ocs.serving import ServeError, Settings, Started, serve
 
 DEMO: Final = Path(__file__).parents[1] / "demo.yaml"
 
@@ -58,6 +57,10 @@ def serve_command(
     tls_clients: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Authorities (PEM) by which peers have to be certified.")
     ] = None,
+    http: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Where /metrics, /health and /ready are asked for over HTTP."),
+    ] = None,
     log_level: Annotated[LogLevel, typer.Option(help="How much is told on standard error.")] = LogLevel.WARNING,
 ) -> None:
     """A running OCS."""
@@ -71,6 +74,11 @@ def serve_command(
         gy_address = address(gy)
     except ValueError as error:
         mistakes.append(f"--gy: {error}")
+    http_address: Address | None = None
+    try:
+        http_address = address(http) if http is not None else None
+    except ValueError as error:
+        mistakes.append(f"--http: {error}")
     try:
         store = store_at(db) if db is not None else None
     except ValueError as error:
@@ -85,10 +93,10 @@ def serve_command(
         level=log_level.value.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
     identity = Identity(host=origin_host, realm=origin_realm)
-    settings = Settings(provisioning, gy_address, store, control_path, identity, known_peers, tls)
+    settings = Settings(provisioning, gy_address, store, control_path, identity, known_peers, tls, http_address)
 
-    def started(where: Address, path: Path, engine: Engine) -> None:
-        _tell(where, path, engine, db, demo=provision is None)
+    def started(at: Started) -> None:
+        _tell(at, db, demo=provision is None)
 
     try:
         asyncio.run(serve(settings, started))
@@ -108,12 +116,15 @@ def _tls(certificate: Path | None, key: Path | None, clients: Path | None) -> ss
         raise ValueError(f"--tls-cert, --tls-key, --tls-clients: {error}") from None
 
 
-def _tell(where: Address, path: Path, engine: Engine, db: str | None, *, demo: bool) -> None:
+def _tell(at: Started, db: str | None, *, demo: bool) -> None:
+    where, path, http, engine = at
     console = Console(highlight=False, soft_wrap=True)
     state = engine.state
     console.print(f"Gy on {where} as {state.origin_host} (realm {state.origin_realm})", markup=False)
     console.print(f"store: {db}" if db else "store: memory only; everything is gone when this ends (--db keeps it)")
     console.print(f"control socket: {path}", markup=False)
+    if http is not None:
+        console.print(f"metrics on http://{http}/metrics (also /health and /ready)", markup=False)
     own = {imsi for imsi, sim in state.inventory.by_imsi.items() if not sim.has_profile}
     rows = [row for row in overview.sims(state) if row.split != "sim" or row.imsi in own]
     shown = rows[:20]

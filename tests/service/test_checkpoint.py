@@ -64,4 +64,4 @@ def test_kills_while_checkpoints_are_written_lose_nothing_and_charge_nothing_twi
     with Served(tmp_path, *words) as served:
         asyncio.run(drive(served.port, cars, 0))
         assert served.stop() == 0
-    judge(tmp_path / "ocs.db", cars)
+    judge(tmp_path, "sqlite:///ocs.db", cars)
