@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -45,6 +46,11 @@ class Database:
         user, _, host = parts.netloc.rpartition("@")
         name, _, _ = user.partition(":")
         return f"postgresql://{name + '@' if name else ''}{host}{parts.path}"
+
+    @property
+    def key(self) -> str:
+        """For the names of files that belong to it on this machine."""
+        return sha256(f"{self} {urlsplit(self.url).query}".encode()).hexdigest()[:16]
 
 
 Store = Path | Database

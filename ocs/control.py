@@ -16,7 +16,6 @@ import os
 import socket
 import tempfile
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,7 +45,7 @@ def beside(store: Store) -> Path:
     Beside the file, or, of a database, in the folder for temporary files.
     """
     if isinstance(store, Database):
-        return Path(tempfile.gettempdir()) / f"splitsim-{sha256(str(store).encode()).hexdigest()[:16]}.control"
+        return Path(tempfile.gettempdir()) / f"splitsim-{store.key}.control"
     return store.with_name(f"{store.name}.control")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -27,10 +28,12 @@ from ocs.gy.node import Identity
 from ocs.gy.server import GyServer
 from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.service import Service, spare_the_collector
-from ocs.store.journal import Journal, MemoryJournal, StoreError
+from ocs.store.journal import Journal, MemoryJournal, StoreError, StoreInUseError
 from ocs.store.rows import command_of
 from ocs.store.stores import open_journal
 
+_STANDBY_SECONDS: Final = 0.25
+"""Between two looks of a standby at the store that it waits for."""
 log = logging.getLogger("splitsim.serve")
 
 
@@ -56,6 +59,8 @@ class Settings:
     """Only the peers of the provisioning may connect; others get 3010."""
     tls: ssl.SSLContext | None = None
     """Every connection begins with a TLS handshake (see `ocs.gy.tls`)."""
+    standby: bool = False
+    """Wait until nobody owns the store any more."""
     http: Address | None = None
     """Where `ocs.metrics` is asked; None: nowhere."""
 
@@ -82,11 +87,14 @@ async def serve(settings: Settings, started: Callable[[Started], None]) -> None:
     """
     reasons: list[str] = []
     journal: Journal = MemoryJournal()
-    if settings.store is not None:
-        try:
-            journal = open_journal(settings.store)
-        except StoreError as error:
-            reasons.append(f"--db {error}")
+    stopping = asyncio.Event()
+    try:
+        if settings.store is not None:
+            journal = await _owned(settings.store, settings.standby, stopping)
+    except StoreError as error:
+        reasons.append(f"--db {error}")
+    if stopping.is_set():
+        return
     engine = Engine(settings.identity.host, settings.identity.realm)
 
     def tolerance(host: str) -> frozenset[int]:
@@ -109,7 +117,6 @@ async def serve(settings: Settings, started: Callable[[Started], None]) -> None:
 
     server = GyServer(settings.identity, tolerance=tolerance, allows=allows, observe=observe)
     service = Service(engine, journal, server, now, on_outcome=on_outcome, on_trouble=log.error)
-    stopping = asyncio.Event()
     control: asyncio.Server | None = None
     try:
         service.recover()
@@ -153,6 +160,28 @@ async def serve(settings: Settings, started: Callable[[Started], None]) -> None:
         await serving
     if reasons:
         raise ServeError(*reasons)
+
+
+async def _owned(store: Store, standby: bool, stopping: asyncio.Event) -> Journal:
+    """The journal of `store`; a standby waits for it, also while a database is away, until it has it or shall stop.
+
+    Raises:
+        StoreError: there is nothing to wait for.
+    """
+    waiting = False
+    while not stopping.is_set():
+        try:
+            return open_journal(store)
+        except StoreError as error:
+            if not standby or not (waiting or isinstance(error, StoreInUseError)):
+                raise
+            if not waiting:
+                log.warning("standing by: %s", error)
+                _on_signals(stopping)
+                waiting = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), _STANDBY_SECONDS)
+    return MemoryJournal()
 
 
 async def _provision(service: Service, journal: Journal, wanted: Provisioning) -> list[str]:

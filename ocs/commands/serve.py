@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from ocs import overview
-from ocs.address import Address, address
+from ocs.address import Address, Database, address
 from ocs.address import store as store_at
 from ocs.commands.options import ControlPath, Db, bad, table
 from ocs.files import FileError
@@ -57,6 +57,9 @@ def serve_command(
     tls_clients: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Authorities (PEM) by which peers have to be certified.")
     ] = None,
+    standby: Annotated[
+        bool, typer.Option("--standby", help="Wait until no other process owns the store, then take over.")
+    ] = False,
     http: Annotated[
         str | None,
         typer.Option(metavar="HOST:PORT", help="Where /metrics, /health and /ready are asked for over HTTP."),
@@ -87,16 +90,22 @@ def serve_command(
         tls = _tls(tls_cert, tls_key, tls_clients)
     except ValueError as error:
         mistakes.append(str(error))
+    if standby and db is None:
+        mistakes.append("--standby: needs --db: the store to wait for")
     if mistakes:
         raise bad(*mistakes)
     logging.basicConfig(
         level=log_level.value.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
     identity = Identity(host=origin_host, realm=origin_realm)
-    settings = Settings(provisioning, gy_address, store, control_path, identity, known_peers, tls, http_address)
+    settings = Settings(
+        provisioning, gy_address, store, control_path, identity, known_peers, tls, standby, http_address
+    )
+
+    shown = str(store) if isinstance(store, Database) else db
 
     def started(at: Started) -> None:
-        _tell(at, db, demo=provision is None)
+        _tell(at, shown, demo=provision is None)
 
     try:
         asyncio.run(serve(settings, started))

@@ -15,10 +15,12 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ocs.address import Database
 from ocs.charging.commands import Outcome
+from ocs.store.checkpoint import Checkpoints
 from ocs.store.journal import StoreError, StoreInUseError
 from ocs.store.rows import VERSION, Row, record_texts
 
@@ -85,10 +87,10 @@ class PostgresJournal:
     """
 
     has_tables = True
-    checkpoints = None
 
     def __init__(self, store: Database) -> None:
         self._store = store
+        self.checkpoints = Checkpoints(_state_folder() / f"{store.key}.checkpoint")
         self._db: psycopg.Connection[Any] | None = None
         self._not_before = 0.0
         self.last = 0
@@ -224,6 +226,14 @@ class PostgresJournal:
     def _failed(self, error: psycopg.Error) -> StoreError:
         """In one line, as the log has it."""
         return StoreError(f"{self._store}: {' '.join(str(error).split())}")
+
+
+def _state_folder() -> Path:
+    """Of this user on this machine: a standby elsewhere has checkpoints of its own once it serves."""
+    folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "splitsim"
+    with contextlib.suppress(OSError):  # no checkpoint can be written then, which is told when it is tried
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 def _result(db: psycopg.Connection[Any], query: QueryNoTemplate | str, values: Sequence[object]) -> list[Any]:

@@ -42,7 +42,7 @@ class Served:
                 stdout=subprocess.PIPE,
                 stderr=file,
                 text=True,
-                env={**os.environ, "COLUMNS": "200"},
+                env={**os.environ, "COLUMNS": "200", "XDG_STATE_HOME": str(cwd / "state")},
             )
         self.said: list[str] = []
         if ready:
