@@ -65,7 +65,7 @@ def test_nothing_cannot_be_shared_by_something_that_is_there() -> None:
 
 
 def slices(edr: Edr, random: Random) -> Iterator[Edr]:
-    """A record as two of the same moment, cut anywhere; a driver's is left as it is, its buckets would have to be cut."""
+    """A record as two of the same moment, cut anywhere; a driver's is left as it is, for its buckets."""
     if edr.party == "b2c":
         yield edr
         return
