@@ -27,7 +27,7 @@ class SimRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One subscription's use so far, and its credit in octets (None for a plan without an allowance online)."""
+    """One subscription's credit in octets (None for a plan without an allowance online: EDRs tell its use)."""
 
     imsi: str
     split: str

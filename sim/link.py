@@ -134,7 +134,7 @@ class WireLink:
 
     def next_deadline(self) -> int | None:
         """See `Link`."""
-        return self._engine.next_deadline()
+        return self._service.engine.next_deadline()
 
     def close(self) -> None:
         """See `Link`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -15,6 +16,7 @@ from ocs.address import Store, store
 
 _WHOLE: Final = frozenset({"imsi", "number", "type", "at", "answer"})
 """Columns that are not broken over lines."""
+_WIDE: Final = 200
 errors = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 Db = Annotated[
@@ -50,6 +52,14 @@ def store_of(db: str) -> Store:
         return store(db)
     except ValueError as error:
         raise bad(f"--db: {error}") from None
+
+
+def paper() -> Console:
+    """Where tables go: as wide as the terminal, and wide where there is none that would break their lines."""
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _WIDE
+    return console
 
 
 def table(rows: Sequence[Any], columns: Sequence[str]) -> Table:

@@ -9,11 +9,10 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 
 from ocs import control, overview
 from ocs.charging.engine import Engine
-from ocs.commands.options import AsJson, ControlPath, Db, asked, bad, store_of, table
+from ocs.commands.options import AsJson, ControlPath, Db, asked, bad, paper, store_of, table
 from ocs.explain import Explained, explain
 from ocs.gy.pcap import write_pcap
 from ocs.store.journal import StoreError
@@ -44,7 +43,7 @@ def _show(view: str, db: str | None, path: Path | None, as_json: bool, columns: 
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     else:
-        Console(highlight=False).print(table(rows, columns))
+        paper().print(table(rows, columns))
 
 
 def explain_command(
@@ -88,7 +87,7 @@ def explain_command(
             "result_code",
             "rule",
         )
-        Console(highlight=False).print(table(rows, columns))
+        paper().print(table(rows, columns))
 
 
 def _plain(item: Explained) -> dict[str, Any]:
