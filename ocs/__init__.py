@@ -4,7 +4,7 @@
 - `charging` the engine: a pure state machine, `apply(command, now) -> outcome`, without I/O or clock.
 - `gy` Diameter, from octets to connections. `store` the journal of every command, and the tables behind it.
 - `service` joins the three: take requests, apply, append and fsync, answer. `serving` is `splitsim serve` around it;
-  `control` the socket by which an operator gives it commands, `commands` what he types.
+  `control` the socket by which an operator gives it commands, `commands` what he types; `metrics` for monitoring.
 - `overview`, `explain` read an engine: what is left, and why a session got its answers.
 - `records` what charging writes down (EDRs, ledger lines); `billing` makes invoices, statements and reconciliation of
   them. `bench` what a request costs.

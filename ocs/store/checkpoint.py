@@ -44,7 +44,7 @@ _NICE: Final = 10
 _ROWS: Final = 20_000
 """What a restart folds in a second or two."""
 _SHARE: Final = 5
-"""A checkpoint is written for at most this part of the time."""
+"""The time between two of them is at least so many times what one takes."""
 
 
 class Checkpoint(NamedTuple):
