@@ -1,0 +1,138 @@
+"""Profiles and plans: what a split may say, which plan goes where, and what giving a profile to a SIM makes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from ocs.charging.commands import ChangeProfile, Provision, Receipt
+from ocs.charging.engine import Engine
+from ocs.inventory.history import Change
+from ocs.inventory.provisioning import Provisioning
+
+PRICE = {"price": "0.02"}
+PLANS: list[dict[str, Any]] = [
+    {"id": "one", "kind": "postpaid_individual", "included": 0, "recurring": 0, "overage": PRICE},
+    {"id": "flex", "kind": "postpaid_flex_pool", "included": 0, "recurring": 0, "overage": PRICE},
+    {"id": "fixed", "kind": "postpaid_fixed_pool", "included": 0, "recurring": 0, "overage": PRICE},
+    {"id": "wifi", "kind": "prepaid_individual", "bundles": []},
+]
+B2B = {"id": "fleet", "party": "b2b", "payer": "acme", "apn": "fleet", "rating_groups": [100], "plan": "one"}
+B2C = {"id": "wifi", "party": "b2c", "apn": "internet", "rating_groups": [200, 201], "plan": "wifi"}
+
+
+def provisioning(*splits: dict[str, Any], sold: list[dict[str, Any]] = PLANS, **sim: Any) -> Provisioning:
+    return Provisioning.model_validate(
+        {
+            "accounts": [{"id": "acme", "kind": "company"}, {"id": "d1", "kind": "customer"}],
+            "plans": sold,
+            "profiles": [{"id": "car", "splits": list(splits)}],
+            "sims": [
+                {
+                    "imsi": "001010000000001",
+                    "iccid": "8999990100000000013",
+                    "account": "acme",
+                    "profile": "car",
+                    "payers": {"wifi": "d1"} if any(split["id"] == "wifi" for split in splits) else {},
+                    **sim,
+                }
+            ],
+        }
+    )
+
+
+def problems(found: Provisioning) -> list[str]:
+    return [what for _, what in found.problems()]
+
+
+def given(sold: Provisioning) -> list[Change]:
+    outcome = Engine("ocs", "test").apply(Provision(sold, "r"), 1)
+    assert isinstance(outcome.answer, Receipt)
+    assert outcome.answer.error is None
+    return outcome.changes
+
+
+def test_a_profile_makes_numbers_for_every_split_and_leaves_the_physical_sim_as_it_is() -> None:
+    sim, *subscriptions = given(provisioning(B2B, B2C))
+    assert (sim.imsi, sim.iccid, sim.mpc_imsi) == ("001010000000001", "8999990100000000013", None)
+    by_split = {change.split_id: change for change in subscriptions}
+    for split in ("fleet", "wifi"):
+        assert by_split[split].mpc_imsi is not None
+        assert by_split[split].mpc_iccid is not None
+        assert (by_split[split].imsi, by_split[split].iccid) == (sim.imsi, sim.iccid)
+    assert by_split["fleet"].mpc_imsi != by_split["wifi"].mpc_imsi
+    assert (by_split["wifi"].party, by_split["wifi"].status) == ("b2c", "active")
+
+
+@pytest.mark.parametrize("rating_groups", [[], [100], [100, 101, 102]])
+def test_a_split_has_an_apn_and_rating_groups_where_applicable(rating_groups: list[int]) -> None:
+    assert problems(provisioning(B2B | {"rating_groups": rating_groups})) == []
+
+
+def test_a_split_without_apn_is_refused() -> None:
+    with pytest.raises(ValidationError, match="apn"):
+        provisioning({key: value for key, value in B2B.items() if key != "apn"})
+
+
+@pytest.mark.parametrize(
+    ("apn", "groups", "message"),
+    [
+        ("fleet", [100], "both hold rating group 100 of APN 'fleet'"),
+        ("FLEET.mnc001.mcc001.gprs", [7, 100], "both hold rating group 100 of APN 'fleet'"),
+        ("fleet", [], None),
+        ("other", [100], None),
+    ],
+)
+def test_who_pays_for_an_apn_and_a_rating_group_is_one(apn: str, groups: list[int], message: str | None) -> None:
+    other = B2B | {"id": "other", "apn": apn, "rating_groups": groups}
+    if message is None:
+        assert problems(provisioning(B2B, other)) == []
+    else:
+        with pytest.raises(ValidationError, match=message):
+            provisioning(B2B, other)
+
+
+def test_an_apn_has_one_catch_all() -> None:
+    catch_all = B2B | {"rating_groups": []}
+    with pytest.raises(ValidationError, match="both hold the catch-all of APN 'fleet'"):
+        provisioning(catch_all, catch_all | {"id": "other"})
+
+
+@pytest.mark.parametrize("plan", ["one", "flex", "fixed"])
+def test_a_postpaid_plan_goes_to_the_physical_sim_and_to_no_virtual_one(plan: str) -> None:
+    assert problems(provisioning(B2B | {"plan": plan}, B2C)) == []
+    assert problems(provisioning(B2B, B2C, plan=plan)) == []
+    assert any("not to a virtual SIM" in what for what in problems(provisioning(B2B, B2C | {"plan": plan})))
+    assert any("not to a virtual SIM" in what for what in problems(provisioning(B2B, B2C, plans={"wifi": plan})))
+
+
+def test_a_prepaid_plan_goes_to_a_virtual_sim_and_to_no_physical_one() -> None:
+    assert problems(provisioning(B2B, B2C)) == []
+    assert any("not to the physical SIM" in what for what in problems(provisioning(B2B | {"plan": "wifi"}, B2C)))
+    assert any("not to the physical SIM" in what for what in problems(provisioning(B2B, B2C, plan="wifi")))
+
+
+@pytest.mark.parametrize("field", ["apn", "rating_group", "rating_groups"])
+@pytest.mark.parametrize("plan", range(len(PLANS)))
+def test_a_plan_that_names_an_apn_or_a_rating_group_is_refused(plan: int, field: str) -> None:
+    plans = [*PLANS]
+    plans[plan] = plans[plan] | {field: "fleet" if field == "apn" else [100]}
+    with pytest.raises(ValidationError, match=f"{field}\n  Extra inputs are not permitted"):
+        provisioning(B2B, B2C, sold=plans)
+
+
+def test_a_profile_that_is_taken_away_closes_its_virtual_sims_and_keeps_their_history() -> None:
+    engine = Engine("ocs", "test")
+    engine.apply(Provision(provisioning(B2B, B2C, plan="one"), "r1"), 1)
+    outcome = engine.apply(ChangeProfile("001010000000001", None, {}, {}, "r2", "ann", "contract ended"), 2)
+    assert {(change.split_id, change.status, change.by) for change in outcome.changes} == {
+        ("fleet", "terminated", "ann"),
+        ("wifi", "terminated", "ann"),
+    }
+    former = engine.state.inventory.by_imsi["001010000000001"].former
+    assert [subscription.subscription_id for subscription in former] == [
+        "001010000000001/fleet/1",
+        "001010000000001/wifi/1",
+    ]
