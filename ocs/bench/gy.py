@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ocs.bench import client, servers
+from ocs.address import Database
+from ocs.bench import client, postgres, servers
 from ocs.bench.client import Load, Measured
 from ocs.bench.loads import FLEET, WIFI, ccr, provisioning
 from ocs.bench.rows import Row
@@ -55,6 +56,8 @@ def measure(requests: int = 20_000, node_requests: int = 4_000, many: int = 100_
     one = durable("gy_1rg_durable", Load(0, 100, requests, (FLEET,)), 100, NODE, node_micros)
     yield one
     small = "gy_1rg_durable"
+    if postgres.there():
+        yield _in_postgres(Load(0, 100, requests, (FLEET,)), small, one.value)
     yield durable("gy_2rg_durable", Load(0, 100, requests, (FLEET, WIFI)), 100, small, one.value)
     # A hot account is a prepaid one: all sessions draw on one bucket. So it is held against as many buckets.
     prepaid = durable("gy_1rg_prepaid", Load(0, 100, requests, (WIFI,)), 100, small, one.value)
@@ -62,6 +65,21 @@ def measure(requests: int = 20_000, node_requests: int = 4_000, many: int = 100_
     hot = Load(0, 100, requests, (WIFI,), hot=True)
     yield durable("gy_hot_account", hot, 1, "gy_1rg_prepaid", prepaid.value)
     yield durable("gy_100k_sessions", Load(0, many, requests, (FLEET,)), many, small, one.value)
+
+
+def _in_postgres(load: Load, baseline: str, against: float) -> Row:
+    """Our CPU, as in all rows; that of the database's backend stands beside it."""
+    cluster = postgres.Cluster()
+    try:
+        database = cluster.database()
+        serve = partial(servers.ocs, sims=100, journal=partial(_postgres_journal, database))
+        server, seen = _served(serve, load, partial(postgres.backend_seconds, database))
+    finally:
+        cluster.remove()
+    micros = _micros(server, seen)
+    backend = server.beside / seen.requests * MICROS
+    more = {**_latencies(seen), "backend us CPU per CCR": backend, "durability": "PostgreSQL, synchronous_commit=on"}
+    return Row("gy_1rg_postgres", micros, "us CPU per CCR", baseline, micros / against, more)
 
 
 def _octets_a_session(sessions: int = 10_000) -> float:
@@ -94,6 +112,14 @@ def _journal(path: Path) -> Journal:
     return SqliteJournal(path)
 
 
+def _postgres_journal(database: Database) -> Journal:
+    from ocs.store.postgres import PostgresJournal  # its client need not be there
+
+    journal = PostgresJournal(database)
+    journal.checkpoints = None  # nobody starts from it again
+    return journal
+
+
 def _engine_alone(requests: int) -> float:
     """The engine's door with typed messages: no wire, no store; EDRs and ledger lines included."""
     engine = Engine("ocs.example", "example")
@@ -114,13 +140,16 @@ def _engine_alone(requests: int) -> float:
 
 
 class Watched(NamedTuple):
-    """CPU seconds of a server before the measured part of the load, and after it."""
+    """CPU seconds of a server before the measured part of the load, and after it; and of what works `beside` it."""
 
     before: float
     after: float
+    beside: float
 
 
-def _served(serve: Callable[..., None], load: Load) -> tuple[Watched, Measured]:
+def _served(
+    serve: Callable[..., None], load: Load, beside: Callable[[], float] = lambda: 0.0
+) -> tuple[Watched, Measured]:
     """A server under load, and what the client saw."""
     context = multiprocessing.get_context("spawn")
     server_pipe, inner = context.Pipe()
@@ -132,16 +161,16 @@ def _served(serve: Callable[..., None], load: Load) -> tuple[Watched, Measured]:
     driver = context.Process(target=client.run, args=(load, inner), daemon=True)
     driver.start()
     assert _receive(client_pipe, driver, 600) == "ready"
-    before = _ask(server_pipe, server, "cpu")
+    before, beside_before = _ask(server_pipe, server, "cpu"), beside()
     client_pipe.send("go")
     told = _receive(client_pipe, driver, 600)
-    after = _ask(server_pipe, server, "cpu")
+    after, beside_after = _ask(server_pipe, server, "cpu"), beside()
     _ask(server_pipe, server, "stop")
     for process in (driver, server):
         process.join(20)
         if process.is_alive():
             process.kill()
-    return Watched(before, after), told
+    return Watched(before, after, beside_after - beside_before), told
 
 
 def _ask(pipe: Any, process: Any, word: str) -> Any:

@@ -90,7 +90,7 @@ class PostgresJournal:
 
     def __init__(self, store: Database) -> None:
         self._store = store
-        self.checkpoints = Checkpoints(_state_folder() / f"{store.key}.checkpoint")
+        self.checkpoints: Checkpoints | None = Checkpoints(_state_folder() / f"{store.key}.checkpoint")
         self._db: psycopg.Connection[Any] | None = None
         self._not_before = 0.0
         self.last = 0
