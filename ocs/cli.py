@@ -8,7 +8,7 @@ from __future__ import annotations
 import typer
 
 from ocs.commands.bills import bill, credit, explain_line, feed_again, reconcile_command
-from ocs.commands.orders import checkpoint, plan, profile, provision, shutdown, status_command, top_up
+from ocs.commands.orders import checkpoint, move, plan, profile, provision, shutdown, status_command, top_up
 from ocs.commands.serve import serve_command
 from ocs.commands.views import explain_command, sims, usage
 
@@ -25,6 +25,7 @@ def add_commands(app: typer.Typer) -> None:
         app.command(name, help=what)(status_command(status))
     app.command("plan", help="Change the price plan of one split of a SIM.")(plan)
     app.command("profile", help="Give a SIM another profile, or other payers: the car was sold.")(profile)
+    app.command("move", help="Give a SIM to another account; its splits keep their payers.")(move)
     app.command("provision", help="Add accounts, plans, profiles and SIMs to a running OCS.")(provision)
     app.command("checkpoint", help="Keep the state of a running OCS: its next restart is quick.")(checkpoint)
     app.command("shutdown", help="End a running OCS in order.")(shutdown)

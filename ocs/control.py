@@ -23,12 +23,12 @@ import msgspec
 
 from ocs import overview
 from ocs.address import Database, Store
-from ocs.charging.commands import ChangePlan, ChangeProfile, Command, Provision, Receipt, SetStatus, TopUp
+from ocs.charging.commands import ChangePlan, ChangeProfile, Command, MoveSim, Provision, Receipt, SetStatus, TopUp
 from ocs.inventory.provisioning import Provisioning
 from ocs.service import EngineFaultError, Service
 from ocs.store.journal import StoreError
 
-_COMMANDS: Final = {kind.__name__: kind for kind in (TopUp, SetStatus, ChangePlan, ChangeProfile)}
+_COMMANDS: Final = {kind.__name__: kind for kind in (TopUp, SetStatus, ChangePlan, ChangeProfile, MoveSim)}
 _VIEWS: Final[dict[str, Callable[[Any], Any]]] = {"sims": overview.sims, "usage": overview.usage}
 _LINE_OCTETS: Final = 64 * 2**20
 """A whole provisioning file stands in one line."""

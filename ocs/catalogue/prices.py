@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from ocs.files import Duration, FileModel, Money, Volume
 from ocs.units import MICROS
@@ -98,6 +98,8 @@ class Rate(FileModel):
 
     `from` and `to` are wall-clock times in the plan's `time_zone`; a period may run over midnight.
     """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
 
     name: str = ""
     zone: str | None = None

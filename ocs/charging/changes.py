@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ocs.balances.purse import Purse
 from ocs.catalogue.plans import Bundle, Plan, Postpaid, PrepaidIndividual
-from ocs.charging.commands import ChangePlan, ChangeProfile, Outcome, Receipt
+from ocs.charging.commands import ChangePlan, ChangeProfile, MoveSim, Outcome, Receipt
 from ocs.charging.reauthorisation import has_units, reauthorise
 from ocs.charging.state import Credit, Due, State, jitter
 from ocs.charging.wallet import is_wallet
@@ -102,6 +102,25 @@ def change_profile(state: State, command: ChangeProfile, now: int, out: Outcome)
             adopt_plan(state, state.credits[subscription.subscription_id], plan, now, out)
     _repoint(state, subscriber, ended, now, out)
     return done(state, command.request_id, f"{command.imsi} {command.profile_id or 'without a profile'}")
+
+
+def move_sim(state: State, command: MoveSim, now: int, out: Outcome) -> Receipt:
+    """Another account owns the SIM. Messages and calls go on under whoever pays for them now."""
+    if command.request_id in state.requests:
+        return Receipt(state.requests[command.request_id])
+    subscriber = state.inventory.by_imsi.get(command.imsi)
+    if subscriber is None:
+        return Receipt("", f"no SIM {command.imsi}")
+    if subscriber.status is Status.TERMINATED:
+        return Receipt("", f"SIM {command.imsi} is retired")
+    mistakes = _mistakes(state, subscriber.as_provisioned().model_copy(update={"account": command.account_id}))
+    if mistakes:
+        return Receipt("", mistakes)
+    ended, began = state.inventory.hand_over(subscriber, command.account_id, now)
+    for subscription in began:
+        begin(state, subscription, now, out)
+    _repoint(state, subscriber, ended, now, out)
+    return done(state, command.request_id, f"{command.imsi} {command.account_id}")
 
 
 def _repoint(state: State, subscriber: Subscriber, ended: list[Subscription], now: int, out: Outcome) -> None:

@@ -93,6 +93,16 @@ class ChangeProfile(msgspec.Struct, frozen=True, gc=False):
     reason: str = ""
 
 
+class MoveSim(msgspec.Struct, frozen=True, gc=False):
+    """A SIM goes to another account. Its splits keep their payers; what its owner pays itself begins anew there."""
+
+    imsi: str
+    account_id: str
+    request_id: str
+    by: str = ""
+    reason: str = ""
+
+
 class PushAnswered(msgspec.Struct, frozen=True, gc=False):
     """The RAA or ASA to a push (ASA: `rating_group` None); `result_code` None where none came."""
 
@@ -105,7 +115,7 @@ class Expire(msgspec.Struct, frozen=True, gc=False):
     """Time has passed: do what is due. Every other command does so first as well."""
 
 
-Command = Charge | Provision | TopUp | SetStatus | ChangePlan | ChangeProfile | PushAnswered | Expire
+Command = Charge | Provision | TopUp | SetStatus | ChangePlan | ChangeProfile | MoveSim | PushAnswered | Expire
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):

@@ -9,6 +9,7 @@ from ocs.charging.commands import (
     Charge,
     Command,
     Expire,
+    MoveSim,
     Outcome,
     Precedence,
     Provision,
@@ -54,6 +55,8 @@ class Engine:
                 out.answer = changes.change_plan(state, command, now, out)
             case ChangeProfile():
                 out.answer = changes.change_profile(state, command, now, out)
+            case MoveSim():
+                out.answer = changes.move_sim(state, command, now, out)
             case PushAnswered():
                 reauthorisation.push_answered(state, command, now, out)
             case Expire():

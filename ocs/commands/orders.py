@@ -83,6 +83,20 @@ def profile(
     _order("ChangeProfile", body, db, control_path, request_id)
 
 
+def move(
+    imsi: str,
+    account: Annotated[str, typer.Argument(help="An account that is provisioned.")],
+    db: Db = None,
+    control_path: ControlPath = None,
+    request_id: RequestId = None,
+    by: By = "",
+    reason: Reason = "",
+) -> None:
+    """Give a SIM to another account."""
+    body = {"imsi": imsi, "account_id": account, "by": by, "reason": reason}
+    _order("MoveSim", body, db, control_path, request_id)
+
+
 def _pairs(option: str, texts: list[str] | None) -> dict[str, str]:
     pairs = {left: right for left, _, right in (text.partition("=") for text in texts or ())}
     if not all(left and right for left, right in pairs.items()):

@@ -120,6 +120,8 @@ class Subscriber:
     """By split id; that of the physical SIM itself as `sim`."""
     routes: dict[str, Route] = field(default_factory=dict)
     """By APN."""
+    pays_itself: bool = False
+    """Whether the account that owns it pays for the physical SIM, by a plan of the SIM's own."""
     own_route: Route | None = None
     """The physical SIM itself: SMS and calls, and every APN where there is no profile."""
     has_profile: bool = True
@@ -370,6 +372,32 @@ class Inventory:
             subscriber.routes.setdefault(split.apn, Route(split.apn)).add(subscription)
         return ended, began
 
+    def hand_over(
+        self, subscriber: Subscriber, account_id: str, now: int
+    ) -> tuple[list[Subscription], list[Subscription]]:
+        """Give a SIM to another account; returns subscriptions that end and begin, like `rearrange`.
+
+        Its splits keep their payers. What the owner pays for itself, the physical SIM, ends and begins anew.
+        """
+        subscriber.account_id = account_id
+        self.note_sim(subscriber, now)
+        own = subscriber.subscriptions.get("sim")
+        moves = own is not None and subscriber.pays_itself and own.account_id != account_id
+        for subscription in subscriber.subscriptions.values():
+            if subscription is not own or not moves:
+                self.note(subscription, now)
+        if own is None or not moves:
+            return [], []
+        if own.status is not Status.TERMINATED:
+            self.set_status(own, Status.TERMINATED, now)
+        subscriber.former.append(own)
+        split = own.split.model_copy(update={"payer": account_id})
+        subscriber.own_route = Route("*")
+        began = _subscription(subscriber, None, split, own.plan, account_id, None, None)
+        subscriber.own_route.add(began)
+        self.note(began, now)
+        return [own], [began]
+
     def _add_split(self, subscriber: Subscriber, profile: Profile, split: Split, sim: Sim, payer: str) -> Subscription:
         self.serial += 1
         plan = self.plans[sim.plans.get(split.id, split.plan)]
@@ -383,6 +411,7 @@ class Inventory:
     def _add_own(self, subscriber: Subscriber, sim: Sim) -> None:
         """The subscription of the physical SIM itself, if some postpaid plan says what it costs."""
         plan_id, payer = sim.plan, sim.account
+        subscriber.pays_itself = plan_id is not None
         if plan_id is None and sim.profile is not None:
             for split in self.profiles[sim.profile].splits:
                 if split.party == "b2b":

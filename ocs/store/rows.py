@@ -16,6 +16,7 @@ from ocs.charging.commands import (
     Charge,
     Command,
     Expire,
+    MoveSim,
     Outcome,
     Provision,
     PushAnswered,
@@ -32,7 +33,9 @@ VERSION: Final = 4
 CREDIT_CONTROL: Final = 272
 """Command code of CCR and CCA (RFC 8506 3)."""
 _encode: Final = msgspec.json.Encoder().encode
-_KINDS: Final = {kind.__name__: kind for kind in (TopUp, SetStatus, ChangePlan, ChangeProfile, PushAnswered, Expire)}
+_KINDS: Final = {
+    kind.__name__: kind for kind in (TopUp, SetStatus, ChangePlan, ChangeProfile, MoveSim, PushAnswered, Expire)
+}
 
 
 class _Everybody(frozenset[int]):

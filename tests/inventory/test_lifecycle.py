@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ocs.charging.commands import ChangePlan, ChangeProfile, Outcome, Receipt, SetStatus
+from ocs.charging.commands import ChangePlan, ChangeProfile, MoveSim, Outcome, Receipt, SetStatus
 from ocs.gy.messages import Cca
 from ocs.inventory.history import Change
 from ocs.inventory.lifecycle import SimState, Status, served, sim_moves, status_moves
@@ -250,3 +250,36 @@ def test_a_plan_that_changes_with_the_cycle_names_who_wanted_it() -> None:
     (change,) = desk.does("pass").changes
     assert (change.plan_id, change.by, change.reason, change.request_id) == ("big", "bob", "cheaper", "p1")
     assert change.at < desk.now - 86_400 * SECOND
+
+
+def test_a_sim_that_goes_to_another_account_keeps_its_payers_and_begins_anew_for_itself() -> None:
+    sold = world(
+        "full_car",
+        {"accounts.beta": {"id": "beta", "kind": "company"}, "sims.0.plan": "fleet"},
+    )
+    player = Player(sold)
+    engine = player.engine
+    outcome = engine.apply(MoveSim(CAR, "beta", "m1", "ann", "car sold"), START + SECOND)
+    assert outcome.answer == Receipt(f"{CAR} beta")
+    told = {
+        (change.subscription_id, change.account_id, change.customer_id, change.status) for change in outcome.changes
+    }
+    assert (None, "beta", "beta", "in_billing") in told
+    assert (f"{CAR}/sim/1", "acme", "beta", "terminated") in told
+    assert (f"{CAR}/sim/2", "beta", "beta", "active") in told
+    assert (f"{CAR}/fleet/1", "acme", "beta", "active") in told
+    assert {(change.by, change.reason) for change in outcome.changes} == {("ann", "car sold")}
+    (edr,) = player.play("m1 sms E 0 with action=DIRECT_DEBITING | - ask", START + 2 * SECOND).edrs
+    assert (edr.account_id, edr.customer_id, edr.subscription_id) == ("beta", "beta", f"{CAR}/sim/2")
+    assert engine.apply(MoveSim(CAR, "beta", "m1"), START + 3 * SECOND).changes == []
+
+
+@pytest.mark.parametrize(
+    ("imsi", "account", "message"),
+    [("001010000000099", "acme", "no SIM"), (CAR, "nobody", "unknown account 'nobody'")],
+)
+def test_a_sim_goes_nowhere_that_is_not_there(imsi: str, account: str, message: str) -> None:
+    outcome = Desk().player.engine.apply(MoveSim(imsi, account, "m1"), START + SECOND)
+    assert isinstance(outcome.answer, Receipt)
+    assert message in str(outcome.answer.error)
+    assert outcome.changes == []

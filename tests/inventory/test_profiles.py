@@ -136,3 +136,19 @@ def test_a_profile_that_is_taken_away_closes_its_virtual_sims_and_keeps_their_hi
         "001010000000001/fleet/1",
         "001010000000001/wifi/1",
     ]
+
+
+def test_what_is_provisioned_is_written_down_and_read_back_as_it_is() -> None:
+    plans = [*PLANS]
+    plans[0] = plans[0] | {
+        "megabyte": 1048576,
+        "included": "50 MB",
+        "zones": {"home": ["00101"], "eu": ["262", "208"]},
+        "time_zone": "Europe/Berlin",
+        "rates": [{"zone": "eu", "price": "0.1"}, {"from": "22:00", "to": "06:00", "price": "0.01"}],
+        "overage": {"price": "0.02", "block": "1 MB", "per": "1 MB", "tiers": [{"above": "10 MB", "price": "0.01"}]},
+    }
+    sold = provisioning(B2B | {"fee": "0.25"}, B2C, sold=plans, state="billing_ready", inactive=["wifi"])
+    again = Provisioning.model_validate_json(sold.model_dump_json())
+    assert again == sold
+    assert again.plans[0] == sold.plans[0]
