@@ -21,6 +21,7 @@ from ocs.billing.close import CycleClose, close_cycle
 from ocs.billing.credit import CreditOrder, credit_note, mistakes
 from ocs.billing.documents import Document, from_json
 from ocs.billing.feed import read_rejects, rejected, write_feed
+from ocs.billing.margin import Margin, margins
 from ocs.billing.rated import RatedRecord
 from ocs.billing.reconcile import Reconciliation, reconcile
 from ocs.billing.reconciled import to_csv, write_reconciliation
@@ -57,6 +58,9 @@ def bill(
     folder = out / cycle_id
     _put(folder, lambda into: _write(into, run, close, documents, found, pdf))
     typer.echo(f"{len(documents)} documents of {cycle_id} in {folder}")
+    for settlement in close.settlements:
+        if settlement.alerts:
+            typer.echo(f"pool {settlement.pool_id} was used beyond its limit: {settlement.octets:,} octets")
     if found.differences:
         for difference in found.differences:
             errors.print(str(difference))
@@ -191,6 +195,7 @@ def _write(
     write_documents(into / "documents", documents, pdf=pdf)
     write_feed(into / "feed", documents, run.cycle_id, 1)
     (into / "rated.csv").write_text(to_csv(close.rated, RatedRecord.__struct_fields__), encoding="utf-8")
+    (into / "margin.csv").write_text(to_csv(margins(close), Margin.__struct_fields__), encoding="utf-8")
     write_reconciliation(into, found)
 
 

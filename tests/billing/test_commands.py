@@ -88,6 +88,7 @@ def test_a_cycle_is_closed_with_all_its_files(store: Store) -> None:
     assert set(files) == {
         "run.json",
         "rated.csv",
+        "margin.csv",
         "reconciliation.csv",
         "reconciliation.html",
         "buckets.csv",
