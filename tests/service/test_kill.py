@@ -204,11 +204,11 @@ def judge(folder: Path, url: str, cars: list[Car]) -> None:
     assert {tuple(edr[1:4]): edr[4] for edr in edrs} == told
     # Every octet of the driver was debited once.
     moved: Counter[str] = Counter()
-    pending: dict[str, int] = {}
+    pending: Counter[str] = Counter()  # lines come in any order: PostgreSQL fills the gaps that a kill leaves
     for transfer_id, kind, _, amount, pending_id in lines:
         moved[kind] += amount
         if kind == "pending":
-            pending[transfer_id] = amount
+            pending[transfer_id] += amount
         if pending_id is not None:
             pending[pending_id] -= amount
     assert len({line[0] for line in lines}) == len(lines)
