@@ -39,12 +39,18 @@ UNHEARD = Recalled(None, False, 0)
 
 
 def digest_of(kind: CcRequestType, services: tuple[MultipleServicesCreditControl, ...]) -> int:
-    """What tells a repeat from another request with the same number: type, services and units."""
-    units = []
+    """What tells a repeat from another request with the same number: type, services and units.
+
+    One flat list: requested and used units have different lengths, so that it can be read one way only.
+    """
+    units: list[object] = []
     for mscc in services:
-        requested = mscc.requested_service_unit
-        asked = None if requested is None else astuple(requested)
-        units.append((mscc.rating_group, mscc.service_identifier, asked, [astuple(u) for u in mscc.used_service_unit]))
+        units.append(mscc.rating_group)
+        units.append(mscc.service_identifier)
+        if mscc.requested_service_unit is not None:
+            units.append(astuple(mscc.requested_service_unit))
+        for used in mscc.used_service_unit:
+            units.append(astuple(used))
     return zlib.crc32(_encode(units), kind)
 
 

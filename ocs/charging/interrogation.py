@@ -42,6 +42,10 @@ from ocs.gy.messages import (
 )
 from ocs.inventory.subscribers import Status
 
+# Members of enumerations that every request is held against: looked up once.
+_INITIAL, _TERMINATION, _EVENT = CcRequestType.INITIAL, CcRequestType.TERMINATION, CcRequestType.EVENT
+_SUCCESS = ResultCode.SUCCESS
+
 
 class _Line(msgspec.Struct, eq=False, gc=False):
     """One MSCC of the request and what became of it."""
@@ -75,11 +79,11 @@ def interrogate(state: State, command: Charge, now: int, out: Outcome) -> Cca:
     if ccr.origin_state_id is not None:
         note_origin_state(state, ccr.origin_host, ccr.origin_state_id, now, out)
     refusal = None
-    if kind is CcRequestType.INITIAL or kind is CcRequestType.EVENT:
+    if kind is _INITIAL or kind is _EVENT:
         found = _welcome(state, ccr, session, recalled, out.alarms)
         if isinstance(found, Unidentified):
             refusal = _refusal(state, ccr, found.result_code, found.reason, out, found.failed)
-            if session is None and kind is CcRequestType.INITIAL:
+            if session is None and kind is _INITIAL:
                 # A client whose own setting is CONTINUE would serve on for free after a 5xxx (RFC 8506 7).
                 refusal.credit_control_failure_handling = CreditControlFailureHandling.TERMINATE
             services = tuple([mscc for mscc in services if mscc.used_service_unit])
@@ -97,10 +101,10 @@ def interrogate(state: State, command: Charge, now: int, out: Outcome) -> Cca:
     note_conditions(session, ccr)
     if refusal is not None:
         answer = _late(exchange, refusal)
-    elif kind is CcRequestType.EVENT:
+    elif kind is _EVENT:
         answer = charge_event(exchange)
         keep_tombstone(state, session, now)
-    elif kind is CcRequestType.TERMINATION:
+    elif kind is _TERMINATION:
         answer = _terminate(exchange)
     elif session.closed_at is None:
         answer = _authorise_all(exchange)
@@ -124,7 +128,7 @@ def _welcome(
     the session that is there, so that nothing reserved leaks. Event follows event under one Session-Id.
     """
     if session is not None and session.subscriber is not None:
-        event = ccr.cc_request_type is CcRequestType.EVENT
+        event = ccr.cc_request_type is _EVENT
         if recalled.serial and not event and session.closed_at is None:
             return None
         if not (event and session.unknown_to_updates):
@@ -168,7 +172,7 @@ def _again(
     """The stored answer; but units whose reservation has ended meanwhile are reserved anew, or refused."""
     answer = stored.answer
     session.last_request_at = now
-    granted = answer.result_code == ResultCode.SUCCESS
+    granted = answer.result_code == _SUCCESS
     lapsed = [mscc for mscc in services if granted and _lapsed(session, mscc, ccr.cc_request_number)]
     if lapsed and session.closed_at is not None:
         return _refusal(state, ccr, ResultCode.UNKNOWN_SESSION_ID, "what was granted has ended with the session", out)
@@ -186,7 +190,7 @@ def _again(
         )
         if not ccr.multiple_services_credit_control:
             code = answer.multiple_services_credit_control[0].result_code
-            answer.result_code = ResultCode.SUCCESS if code is None else code
+            answer.result_code = _SUCCESS if code is None else code
             _to_command_level(answer)
         stored.answer = answer
     if state.explaining:
@@ -226,7 +230,7 @@ def _from_command_level(answer: Cca, mscc: MultipleServicesCreditControl) -> Cca
 def _authorise_all(exchange: Exchange) -> Cca:
     """Settle every report of a CCR-I or CCR-U, then grant what is asked for."""
     state, session, out = exchange.state, exchange.session, exchange.out
-    initial = exchange.ccr.cc_request_type is CcRequestType.INITIAL
+    initial = exchange.ccr.cc_request_type is _INITIAL
     lines = _settle_all(exchange)
     failed: list[FailedAvp] = []
     for line in lines:
@@ -236,7 +240,7 @@ def _authorise_all(exchange: Exchange) -> Cca:
     handling = _failure_handling(session) if initial else None
     if refusal is None:
         services = tuple([line.answer or _mscc_answer(line) for line in lines])
-        answer = _answer(state, exchange.ccr, ResultCode.SUCCESS, failed, services, handling)
+        answer = _answer(state, exchange.ccr, _SUCCESS, failed, services, handling)
     else:
         answer = _answer(state, exchange.ccr, refusal.result_code, failed, (), handling)
         if state.explaining:
@@ -321,7 +325,7 @@ def _terminate(exchange: Exchange) -> Cca:
     if session.subscriber is None or session.unknown_to_updates:
         return _late(exchange, _answer(state, exchange.ccr, ResultCode.UNKNOWN_SESSION_ID))
     if session.closed_at is not None:
-        return _late(exchange, _answer(state, exchange.ccr, ResultCode.SUCCESS))
+        return _late(exchange, _answer(state, exchange.ccr, _SUCCESS))
     lines = _settle_all(exchange)
     failed: list[FailedAvp] = []
     for line in lines:
@@ -330,7 +334,7 @@ def _terminate(exchange: Exchange) -> Cca:
     _record_all(exchange, lines)
     close(state, session, exchange.now, exchange.out)
     _offer(exchange)
-    return _answer(state, exchange.ccr, ResultCode.SUCCESS, failed, tuple([_mscc_answer(line) for line in lines]))
+    return _answer(state, exchange.ccr, _SUCCESS, failed, tuple([_mscc_answer(line) for line in lines]))
 
 
 def _late(exchange: Exchange, answer: Cca) -> Cca:
@@ -351,7 +355,8 @@ def _settle_all(exchange: Exchange) -> list[_Line]:
     session = exchange.session
     for mscc in exchange.services:
         name = usage.name_of(exchange, mscc)
-        service = session.services.get(key_of(mscc)) or _open_service(exchange, mscc)
+        key = key_of(mscc) if mscc.service_identifier else mscc.rating_group
+        service = session.services.get(key) or _open_service(exchange, mscc)
         if service is None:
             lines.append(_Line(mscc, name, None, usage.unattributed(exchange, mscc, name), False))
             continue
@@ -382,7 +387,7 @@ def _open_service(exchange: Exchange, mscc: MultipleServicesCreditControl) -> Se
 def _record_all(exchange: Exchange, lines: list[_Line]) -> None:
     """An EDR for every report, and, where somebody wants to know, why each service got its answer."""
     for line in lines:
-        code = ResultCode.SUCCESS if line.refusal is None else line.refusal.result_code
+        code = _SUCCESS if line.refusal is None else line.refusal.result_code
         grant = None if line.answer is None or line.service is None else line.service.grant
         granted = None if grant is None else grant.amount
         for report in line.reports:
@@ -410,7 +415,7 @@ def _decision(line: _Line) -> Decision:
         subscription.split.id if subscription is not None else None,
         subscription.plan.id if subscription is not None else None,
         grant.parts[0].bucket.bucket_id if grant is not None and grant.parts else None,
-        ResultCode.SUCCESS if line.refusal is None else line.refusal.result_code,
+        _SUCCESS if line.refusal is None else line.refusal.result_code,
         rule,
     )
 
@@ -432,7 +437,7 @@ def _mscc_answer(line: _Line) -> MultipleServicesCreditControl:
     return MultipleServicesCreditControl(
         service_identifier=line.mscc.service_identifier,
         rating_group=line.mscc.rating_group,
-        result_code=line.refusal.result_code if line.refusal is not None else ResultCode.SUCCESS,
+        result_code=line.refusal.result_code if line.refusal is not None else _SUCCESS,
     )
 
 

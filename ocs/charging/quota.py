@@ -22,11 +22,13 @@ from ocs.gy.messages import (
     ResultCode,
     Trigger,
 )
+from ocs.inventory.provisioning import Peer
 from ocs.inventory.subscribers import Status
 from ocs.rating.rates import next_switch
 from ocs.rating.tariff import Unit, sells
 from ocs.units import SECOND
 
+_SUCCESS = ResultCode.SUCCESS
 # TS 32.299 7.2.236.
 _TRIGGER_TYPES = {
     "CHANGE_IN_SGSN_IP_ADDRESS": 1,
@@ -160,7 +162,8 @@ def _grant(
         name, credit, terms, session.conditions, purse, parts, amount, now, ends_at,
         exchange.ccr.cc_request_number, final, switches_at,
     )  # fmt: skip
-    state.watch(session, ends_at)
+    if session.look_at == 0 or ends_at < session.look_at:
+        state.watch(session, ends_at)
     if valid_until > cycle_end and switches_at is None:
         state.schedule(cycle_end + jitter(session.session_id) + TX, Due.REPORT_MISSING, (service, grant))
     return _answer(exchange, mscc, grant, validity_seconds)
@@ -216,16 +219,16 @@ def _answer(
         service_identifier=mscc.service_identifier,
         rating_group=mscc.rating_group,
         validity_time=validity_seconds,
-        result_code=ResultCode.SUCCESS,
+        result_code=_SUCCESS,
         quota_holding_time=quota.holding_time,
     )
     if grant.final:
         answer.final_unit_indication = indication(plan, peer)
-    thresholds = peer.thresholds and answer.final_unit_indication is None
     if unit == "octets":
-        change = grant.switches_at // SECOND if grant.switches_at is not None else None
-        answer.granted_service_unit = GrantedServiceUnit(cc_total_octets=amount, tariff_time_change=change)
-        if thresholds and quota.threshold is not None and quota.threshold < amount:
+        answer.granted_service_unit = granted = GrantedServiceUnit(cc_total_octets=amount)
+        if grant.switches_at is not None:
+            granted.tariff_time_change = grant.switches_at // SECOND
+        if quota.threshold is not None and quota.threshold < amount and _thresholds(answer, peer):
             answer.volume_quota_threshold = quota.threshold
         triggers = quota.triggers
         if not triggers and plan.zones:
@@ -237,8 +240,13 @@ def _answer(
         voice = plan.voice if isinstance(plan, Postpaid) else None
         if voice is not None:
             answer.quota_consumption_time = voice.consumption_time
-            if thresholds and voice.threshold is not None and voice.threshold < amount:
+            if voice.threshold is not None and voice.threshold < amount and _thresholds(answer, peer):
                 answer.time_quota_threshold = voice.threshold
     else:
         answer.granted_service_unit = GrantedServiceUnit(cc_service_specific_units=amount)
     return answer
+
+
+def _thresholds(answer: MultipleServicesCreditControl, peer: Peer) -> bool:
+    """Whether a threshold may be set: by who understands it, and never beside a final unit."""
+    return peer.thresholds and answer.final_unit_indication is None

@@ -36,9 +36,15 @@ def record(
     debited = overrun = 0
     paid: tuple[BucketPart, ...] = ()
     unit_micros = None
-    # Most columns are those of the report before, as long as its service goes on under the same terms and conditions.
+    # Most columns are those of the report before, as long as its service goes on as before.
     columns = service.columns if service is not None else None
-    if columns is None or columns.terms is not terms or columns.conditions is not report.conditions:
+    customer_id = session.subscriber.account_id if session.subscriber is not None else ""
+    if (
+        columns is None
+        or columns.terms is not terms
+        or columns.conditions is not report.conditions
+        or columns.customer_id != customer_id
+    ):
         columns = _columns(session, report, mscc)
         if service is not None:
             service.columns = columns
@@ -46,7 +52,9 @@ def record(
         flags += " unattributed"
     else:
         plan = terms.plan
-        unit_micros = unit_price(plan, session.unit, columns.zone, report.event_time)
+        unit_micros = columns.unit_micros
+        if plan.rates:
+            unit_micros = unit_price(plan, session.unit, columns.zone, report.event_time)
         if plan.kind == "prepaid_individual":
             overrun, paid = report.settlement.overrun, report.settlement.paid
             debited = octets - overrun
@@ -56,7 +64,7 @@ def record(
         ccr.session_id,
         ccr.cc_request_number,
         _RECORD_TYPES[ccr.cc_request_type],  # type: ignore[arg-type]
-        flags.lstrip(),
+        flags.lstrip() if flags else flags,
         report.event_time,
         report.started_at,
         report.event_time,
@@ -92,11 +100,13 @@ def record(
 def _columns(session: Session, report: Report, mscc: MultipleServicesCreditControl) -> Columns:
     """The columns from `physical_imsi` to `service_identifier`, and those from `plan_id` to `ggsn_address`."""
     credit, terms, conditions, subscriber = report.credit, report.terms, report.conditions, session.subscriber
-    subscription = profile = split = plan = None
+    customer_id = subscriber.account_id if subscriber is not None else ""
+    subscription = profile = split = plan = unit_micros = None
     zone = HOME
     if credit is not None and terms is not None:
         subscription, profile, split, plan = credit.subscription, terms.profile, terms.split, terms.plan
         zone = plan.zone_of(conditions.serving_plmn) or NOWHERE
+        unit_micros = unit_price(plan, session.unit, zone, report.event_time)
     who = (
         subscriber.imsi if subscriber is not None else "",
         subscriber.iccid if subscriber is not None else "",
@@ -106,7 +116,7 @@ def _columns(session: Session, report: Report, mscc: MultipleServicesCreditContr
         subscription.mpc_iccid if subscription is not None else None,
         subscription.rating_imsi if subscription is not None else "",
         subscription.account_id if subscription is not None else "",
-        subscriber.account_id if subscriber is not None else "",
+        customer_id,
         profile.id if profile is not None else None,
         profile.version if profile is not None else None,
         split.id if split is not None else None,
@@ -126,7 +136,7 @@ def _columns(session: Session, report: Report, mscc: MultipleServicesCreditContr
         conditions.charging_id,
         conditions.ggsn_address,
     )
-    return Columns(terms, conditions, zone, who, terms_and_bearer)
+    return Columns(terms, conditions, customer_id, zone, unit_micros, who, terms_and_bearer)
 
 
 def reporting_reason(mscc: MultipleServicesCreditControl) -> str | None:

@@ -66,9 +66,10 @@ def note_conditions(session: Session, ccr: Ccr) -> None:
     """Take over what the request says of serving network and RAT: the next grant is given under it."""
     whole = ccr.service_information
     if whole is not None and whole.ps_information is not None:
-        plmn, rat_type = _serving(whole.ps_information)
-        known = session.conditions
-        if plmn != known.serving_plmn or rat_type != known.rat_type:
+        information, known = whole.ps_information, session.conditions
+        rat = information.rat_type
+        if information.sgsn_mcc_mnc != known.serving_plmn or (rat[0] if rat else None) != known.rat_type:
+            plmn, rat_type = _serving(information)
             session.conditions = known._replace(serving_plmn=plmn, rat_type=rat_type)
 
 

@@ -10,6 +10,9 @@ from ocs.gy.messages import ResultCode
 from ocs.inventory.lifecycle import SimState
 from ocs.inventory.subscribers import Status
 
+# Members of enumerations that every request is held against: looked up once.
+_ACTIVE, _EXHAUSTED, _IN_BILLING = Status.ACTIVE, Status.EXHAUSTED, SimState.IN_BILLING
+
 
 class Refusal(msgspec.Struct, eq=False, gc=False):
     """No units: the Result-Code, the rule behind it, and whether it ends the whole session."""
@@ -23,10 +26,10 @@ def barred(credit: Credit) -> Refusal | None:
     """Whether life cycle alone forbids service: the SIM or the split is suspended or has ended."""
     subscription = credit.subscription
     sim = subscription.sim
-    if sim.state is not SimState.IN_BILLING and sim.status is not Status.ACTIVE:
+    if sim.state is not _IN_BILLING and sim.status is not _ACTIVE:
         return Refusal(ResultCode.END_USER_SERVICE_DENIED, f"the SIM is {sim.status.value}")
     status = subscription.status
-    if status is not Status.ACTIVE and status is not Status.EXHAUSTED:
+    if status is not _ACTIVE and status is not _EXHAUSTED:
         return Refusal(ResultCode.END_USER_SERVICE_DENIED, f"the split is {status.value}")
     return None
 

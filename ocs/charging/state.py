@@ -38,6 +38,8 @@ EVENT_TIME_TOLERANCE = 300 * SECOND
 JITTER_SECONDS = 60
 """What many sessions would do at one moment (a cycle's end) they do spread over so many seconds after it."""
 
+_ACTIVE, _EXHAUSTED = Status.ACTIVE, Status.EXHAUSTED
+
 ServiceKey = int | None | tuple[int | None, ...]
 """What RFC 8506 8.16 lets a grant refer to: the rating group, or with service identifiers a tuple of both."""
 
@@ -89,11 +91,14 @@ class Conditions(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """The columns that the records of a service share, as long as its terms and conditions are these (`records`)."""
+    """The columns that the records of a service share, as long as the first three are the same (`records`)."""
 
     terms: Terms | None
     conditions: Conditions
+    customer_id: str
     zone: str
+    unit_micros: int | None
+    """Where no time of day changes it."""
     who: tuple[Any, ...]
     terms_and_bearer: tuple[Any, ...]
 
@@ -258,8 +263,8 @@ class State:
                 assert bucket.ends_at is not None
                 self.schedule(bucket.ends_at, Due.BUCKET_END, (credit, bucket))
             purse.started.clear()
-        if subscription.status is Status.ACTIVE or subscription.status is Status.EXHAUSTED:
-            subscription.status = Status.ACTIVE if purse.gives or purse.reserved else Status.EXHAUSTED
+        if subscription.status is _ACTIVE or subscription.status is _EXHAUSTED:
+            subscription.status = _ACTIVE if purse.gives or purse.reserved else _EXHAUSTED
 
     def pop_due(self, now: int) -> Iterator[tuple[int, Due, Subject]]:
         """The deadlines up to `now`, in their order, those included that appear on the way."""

@@ -22,6 +22,7 @@ from ocs.rating.tariff import Unit, price
 from ocs.units import SECOND
 
 NOTHING = Settlement((), 0)
+_IN_BILLING = SimState.IN_BILLING
 
 Amounts = tuple[int, int, int]
 """Octets up, octets down, and all, in the unit of the service."""
@@ -187,7 +188,7 @@ def _due(service: Service, grant: Grant, period: _Period) -> Tally | None:
 def traffic(exchange: Exchange, credit: Credit, used: tuple[UsedServiceUnit, ...]) -> None:
     """The first B2B traffic of a SIM starts its billing."""
     subscription = credit.subscription
-    if subscription.sim.state is not SimState.IN_BILLING and subscription.split.party == "b2b":
+    if subscription.sim.state is not _IN_BILLING and subscription.split.party == "b2b":
         octets = _added(used, "octets")[2]
         if octets:
             exchange.state.inventory.traffic(subscription, octets, exchange.event_time)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from ocs.charging.commands import Charge, Outcome, Precedence, Provision, SetStatus, TopUp
+from ocs.charging.commands import Charge, MoveSim, Outcome, Precedence, Provision, SetStatus, TopUp
 from ocs.charging.engine import Engine
 from ocs.gy.messages import (
     Asr,
@@ -69,7 +69,7 @@ class Desk:
         self.engine, self.now = Engine("ocs.home", "home.example"), START
         self.engine.apply(Provision(world(name, change), "world"), START)
 
-    def __call__(self, command: Charge | TopUp | SetStatus | Ccr) -> Outcome:
+    def __call__(self, command: Charge | TopUp | SetStatus | MoveSim | Ccr) -> Outcome:
         self.now += SECOND
         return self.engine.apply(Charge(command) if isinstance(command, Ccr) else command, self.now)
 
@@ -213,6 +213,20 @@ def test_the_equipment_is_told_in_the_record_however_it_is_written(value: bytes,
         used = (UsedServiceUnit(cc_total_octets=9),)
         request = ccr(CcRequestType.UPDATE, 1, multiple_services_credit_control=(mscc(200, used_service_unit=used),))
         assert desk(request).edrs[0].imei == told
+
+
+def test_a_record_names_who_owns_the_sim_at_its_time() -> None:
+    desk = Desk("full_car")
+    desk(ccr())
+    used = (UsedServiceUnit(cc_total_octets=9),)
+    owners = []
+    for number in (1, 2):
+        request = ccr(
+            CcRequestType.UPDATE, number, multiple_services_credit_control=(mscc(200, used_service_unit=used),)
+        )
+        owners.append(desk(request).edrs[0].customer_id)
+        desk(MoveSim(IMSI, "insurer", "m1"))
+    assert owners == ["acme", "insurer"]
 
 
 def test_two_addresses_and_odd_location_and_rat_are_no_reason_to_refuse() -> None:
