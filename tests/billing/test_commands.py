@@ -189,6 +189,21 @@ def test_a_line_leads_to_its_records(store: Store) -> None:
     assert "has been closed" in store.command("explain-line", "INV-2026-07-00001-1", *store.where, status=2)
 
 
+def test_late_records_stand_behind_their_own_line_and_no_other(store: Store) -> None:
+    store.bill("2026-03")
+    store.late(90, 4_000_000)
+    store.play(APRIL + 100, "f2 fleet.acme I 0 | 1 ask")
+    store.play(APRIL + 110, "f2 T 1 | 1 used 51MB")
+    store.bill("2026-04")
+    invoice = msgspec.json.decode(store.files("2026-04")["documents/INV-2026-04-00001.json"])
+    by_type = {line["type"]: line["id"] for line in invoice["appliedCustomerBillingRate"]}
+    late = store.command("explain-line", by_type["adjustment"], *store.where)
+    assert ("f9/1/1/1" in late, "f2/1/1/1" in late) == (True, False)
+    for kind in ("usage_in_bundle", "overage"):
+        said = store.command("explain-line", by_type[kind], *store.where)
+        assert ("f9/1/1/1" in said, "f2/1/1/1" in said) == (False, True), kind
+
+
 def test_a_credit_note_goes_out_with_the_cycle_closed_next(store: Store) -> None:
     store.bill("2026-03")
     words = ["credit", "INV-2026-03-00001", "--cycle", "2026-04", "--out", str(store.out), "--by", "ann"]
