@@ -58,7 +58,7 @@ class _Durable(NamedTuple):
 def spare_the_collector() -> None:
     """Have Python look for garbage cycles seldom: sessions live long, and answering a request makes no cycle.
 
-    For the process that serves; with 100,000 open sessions a full collection takes a second.
+    For the process that serves. A full collection looks at every object of every open session.
     """
     gc.collect()
     gc.freeze()
