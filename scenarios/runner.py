@@ -12,6 +12,7 @@ from ocs.billing.books import Books
 from ocs.billing.close import CycleClose, close_cycle
 from ocs.billing.reconcile import Reconciliation, Service, reconcile
 from ocs.charging.engine import Engine
+from ocs.inventory.register import Register
 from ocs.rating.cycle import cycles_between
 from scenarios.evidence import Evidence, Twin, asks_of
 from scenarios.issue import issue, without_consumers
@@ -73,8 +74,7 @@ def run(
     clock.lap("twin")
     progress("closing the books", 0.82)
     operator = sold.operator
-    provisioned_at = dict.fromkeys((sim.imsi for sim in sold.sims), scenario.begins)
-    books = Books.of(sold, provisioned_at, lived.edrs, lived.transfers)
+    books = Books(Register.of([sold]), tuple(lived.changes), tuple(lived.edrs), tuple(lived.transfers))
     closes = [
         close_cycle(cycle, books)
         for cycle in cycles_between(scenario.begins, scenario.ends, operator.time_zone, operator.cycle_day)

@@ -12,6 +12,7 @@ from ocs.catalogue.plans import Bundle, Plan, PrepaidIndividual
 from ocs.catalogue.profiles import Split
 from ocs.charging.commands import Provision, SetStatus, TopUp
 from ocs.charging.engine import Engine
+from ocs.inventory.history import Change
 from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.records.edr import Edr, Transfer
 from ocs.units import MICROS
@@ -49,6 +50,8 @@ class Lived:
     """Octets that passed and were never reported, by car and split."""
     edrs: list[Edr]
     transfers: list[Transfer]
+    changes: list[Change]
+    """The history of SIMs and subscriptions, as the OCS wrote it."""
     wire_octets: int
 
 
@@ -110,6 +113,7 @@ def live(
         unreported=unreported,
         edrs=joined.books.edrs,
         transfers=joined.books.transfers,
+        changes=joined.books.changes,
         wire_octets=joined.octets,
     )
 

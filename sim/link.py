@@ -16,6 +16,7 @@ from ocs.gy.client import GyClient
 from ocs.gy.messages import Asa, Asr, Cca, Ccr, ErrorAnswer, Raa, Rar
 from ocs.gy.node import Identity, Timers
 from ocs.gy.server import GyServer
+from ocs.inventory.history import Change
 from ocs.records.edr import Edr, Transfer
 from ocs.service import Service
 from ocs.store.journal import MemoryJournal
@@ -37,11 +38,14 @@ class Books:
 
     edrs: list[Edr] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    """The history of SIMs and subscriptions."""
 
     def take(self, outcome: Outcome) -> None:
         """Add what one command left."""
         self.edrs += outcome.edrs
         self.transfers += outcome.transfers
+        self.changes += outcome.changes
 
 
 class Link(Protocol):

@@ -27,7 +27,9 @@ from ocs.gy.messages import (
     SubscriptionIdType,
     UsedServiceUnit,
 )
+from ocs.inventory.history import Change
 from ocs.inventory.provisioning import Provisioning
+from ocs.inventory.register import Register
 from ocs.rating.cycle import cycle_of
 from ocs.records.edr import Edr, Transfer
 from ocs.units import SECOND, instant
@@ -111,6 +113,7 @@ class Gateway:
         self.purchases: list[Purchase] = []
         self.edrs: list[Edr] = []
         self.transfers: list[Transfer] = []
+        self.changes: list[Change] = []
         self._apply(Provision(self.sold if consumers else without_consumers(self.sold), "start"), 0)
         for vehicle in self.sims if consumers else ():
             self.purchases.append(Purchase(vehicle, "wifi", "trial", BEGINS, 10 * MB, 28 * 86_400, 0))
@@ -176,6 +179,7 @@ class Gateway:
         outcome = self.engine.apply(command, BEGINS + at)  # type: ignore[arg-type]
         self.edrs += outcome.edrs
         self.transfers += outcome.transfers
+        self.changes += outcome.changes
         for push in outcome.pushes:
             self.pushes.append(Push(vehicle, BEGINS + at, push))
             group = push.rating_group if isinstance(push, Rar) else None
@@ -186,8 +190,8 @@ class Gateway:
         """All that was said and done, with the month closed."""
         self._apply(Expire(), ENDS - BEGINS)
         cycle = cycle_of(BEGINS, "Europe/Berlin", 1)
-        provisioned_at = dict.fromkeys((sim.imsi for sim in self.sold.sims), BEGINS)
-        close = close_cycle(cycle, Books.of(self.sold, provisioned_at, self.edrs, self.transfers))
+        records = tuple(self.changes), tuple(self.edrs), tuple(self.transfers)
+        close = close_cycle(cycle, Books(Register.of([self.sold]), *records))
         return Evidence(
             provisioning=self.sold,
             sims=self.sims,

@@ -1,0 +1,153 @@
+"""A run is billed from what its OCS wrote down: a store that was told the same says the same on every document."""
+
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from ocs.billing.books import Books
+from ocs.billing.close import close_cycle
+from ocs.billing.documents import Document
+from ocs.billing.printing import write_documents
+from ocs.charging.commands import ChangePlan, ChangeProfile, Command, MoveSim, Outcome, Provision, SetStatus, TopUp
+from ocs.charging.engine import Engine
+from ocs.inventory.provisioning import Account
+from ocs.inventory.register import Register
+from ocs.rating.cycle import cycles_between
+from ocs.store.recovery import fold
+from ocs.store.rows import Row, request_octets
+from ocs.store.sqlite import SqliteJournal
+from ocs.units import DAY
+from scenarios.issue import issue
+from scenarios.loading import library, load
+from scenarios.runner import run
+from scenarios.schema import Group, Scenario, StatusEvent, TopUpEvent
+from sim.fleet.drivers import Habits
+from sim.link import MemoryLink
+from sim.world import OCS_HOST, OCS_REALM, Car, Event, Hotspot, Telematics, World
+from splitsim import app
+
+FLAGSHIP = load(library()["b2c_exhaustion"])
+CYCLES = ("2026-03", "2026-04")
+
+
+def two_cars() -> Scenario:
+    """Two cars of the flagship for five weeks, with prices that show what happens on the way."""
+    plans = tuple(
+        plan.model_copy(update={"suspended": plan.recurring / 2, "activation": plan.recurring})
+        if plan.kind == "postpaid_individual"
+        else plan.model_copy(update={"free_quota": plan.free_quota.model_copy(update={"volume": 40_000_000})})
+        if plan.kind == "prepaid_individual" and plan.free_quota is not None
+        else plan
+        for plan in FLAGSHIP.provisioning.plans
+    )
+    dearer = plans[0].model_copy(update={"id": "telematics-20", "included": 5_000_000})
+    more = (Account(id="beta", kind="company"), Account(id="buyer", kind="customer"))
+    sold = FLAGSHIP.provisioning
+    sold = sold.model_copy(update={"plans": (*plans, dearer), "accounts": (*sold.accounts, *more)})
+    code, _, shared = FLAGSHIP.fleet
+    fleet = tuple(group.model_copy(update={"vehicles": 1, "traffic": traffic(group)}) for group in (code, shared))
+    changes = {"fleet": fleet, "duration": 35 * 86_400, "timeline": (), "provisioning": sold}
+    return FLAGSHIP.model_copy(update=changes)
+
+
+def traffic(group: Group) -> object:
+    return group.traffic.model_copy(update={"telematics": 20_000_000, "wifi": 200_000_000})
+
+
+class Written(Engine):
+    """Keeps every command as a row of a journal."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__(*names)
+        self.rows: list[Row] = []
+
+    def apply(self, command: Command, now: int) -> Outcome:
+        self.rows.append(Row(now, type(command).__name__, request_octets(command), b""))
+        return super().apply(command, now)
+
+
+def billed_by_the_store(rows: list[Row], folder: Path) -> dict[str, bytes]:
+    """Every document that `splitsim bill` writes from a store with these rows."""
+    folder.mkdir()
+    journal = SqliteJournal(folder / "ocs.db")
+    journal.append(rows)
+    fold(Engine(OCS_HOST, OCS_REALM), journal)
+    journal.close()
+    for cycle in CYCLES:
+        words = ["bill", "--cycle", cycle, "--db", f"sqlite:///{folder}/ocs.db", "--out", str(folder), "--early"]
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, result.output
+    return contents(folder)
+
+
+def billed_by_the_run(documents: list[Document], folder: Path) -> dict[str, bytes]:
+    write_documents(folder, documents, pdf=False)
+    return contents(folder)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.rglob("*-2026-*.json")}
+
+
+def test_a_scenario_is_billed_as_a_store_would(tmp_path: Path) -> None:
+    timeline = (
+        StatusEvent(do="suspend", day=5, at="08:00", vehicle="code-001"),
+        StatusEvent(do="resume", day=12, at="08:00", vehicle="code-001"),
+        StatusEvent(do="suspend", day=6, at="08:00", vehicle="shared-001", split="fleet"),
+        StatusEvent(do="resume", day=33, at="08:00", vehicle="shared-001", split="fleet"),
+        TopUpEvent(do="top_up", day=9, at="08:00", vehicle="shared-001", bundle="1gb"),
+    )
+    engines: list[Written] = []
+
+    def engine(*names: str) -> Engine:
+        engines.append(Written(*names))
+        return engines[-1]
+
+    done = run(two_cars().model_copy(update={"timeline": timeline}), "bills", 1, engine=engine)
+    documents = done.evidence.documents
+    kinds = {line.type for document in documents for line in document.applied_customer_billing_rate}
+    assert {"suspended", "purchase"} <= kinds
+    ours = billed_by_the_run(documents, tmp_path / "run")
+    assert len(ours) == 6  # an invoice and two statements a month
+    assert ours == billed_by_the_store(engines[0].rows, tmp_path / "store")
+
+
+def test_changes_of_plan_and_of_owner_are_billed_as_a_store_would(tmp_path: Path) -> None:
+    scenario = two_cars()
+    sold, sims = issue(scenario)
+    first, second = sims["code-001"], sims["shared-001"]
+    engine = Written(OCS_HOST, OCS_REALM)
+    link = MemoryLink(engine)
+    link.command(Provision(sold, "start"), scenario.begins)
+    sale = ChangeProfile(first.imsi, "two-apns", {"wifi": "buyer"}, {"fleet": "telematics-20"}, "r3")
+    commands: list[tuple[int, Command]] = [
+        (3, TopUp(first.imsi, "wifi", "1gb", "r1")),
+        (8, ChangePlan(first.imsi, "fleet", "telematics-20", "r2")),
+        (10, sale),
+        (14, SetStatus(second.imsi, None, "suspended", "stolen", "r4")),
+        (20, SetStatus(second.imsi, None, "active", "found", "r5")),
+        (25, MoveSim(second.imsi, "beta", "r6")),
+        (32, ChangeProfile(second.imsi, "two-apns", {"wifi": "shared-001-driver"}, {}, "r7")),
+    ]
+    events = [Event(scenario.begins + day * DAY, "", command) for day, command in commands]
+    cars = [
+        Car("code-001", first.imsi, None, telematics("fleet.acme"), hotspot("wifi")),
+        Car("shared-001", second.imsi, None, telematics("car.acme"), hotspot("car.acme")),
+    ]
+    World(cars, events, scenario.begins, scenario.ends, scenario.zone, 1, link).run()
+    books = Books(Register.of([sold]), tuple(link.books.changes), tuple(link.books.edrs), tuple(link.books.transfers))
+    cycles = cycles_between(scenario.begins, scenario.ends, "Europe/Berlin", 1)
+    documents = [document for cycle in cycles for document in close_cycle(cycle, books).documents]
+    assert {document.customer.id for document in documents} > {"acme", "buyer", "code-001-driver"}
+    plans = {line.product.id for document in documents for line in document.applied_customer_billing_rate}
+    assert "telematics-20" in plans
+    ours = billed_by_the_run(documents, tmp_path / "run")
+    assert ours == billed_by_the_store(engine.rows, tmp_path / "store")
+
+
+def telematics(apn: str) -> tuple[Telematics, ...]:
+    return (Telematics(apn, 100, 20_000_000, 0.5),)
+
+
+def hotspot(apn: str) -> tuple[Hotspot, ...]:
+    return (Hotspot("wifi", apn, 200, 200_000_000, 0.5, Habits()),)
