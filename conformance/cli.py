@@ -37,14 +37,13 @@ from conformance.sut.given import provision_rows, template
 from conformance.sut.ics import IcsError, load_ics
 from conformance.watch.watcher import watched_rows
 
-commands = typer.Typer(no_args_is_help=True, help="Test any OCS (or read any Gy capture) against standards and rules.")
+commands = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Test any OCS (or read any Gy capture) against standards and rules.",
+)
 
 commands.command("run")(run)
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Put `conformance` into the front door."""
-    app.add_typer(commands, name="conformance")
 
 
 @commands.command("doctor")
