@@ -21,6 +21,7 @@ from ocs.charging.commands import Command, Expire, TopUp
 from ocs.gy.messages import Asa, Asr, Cca, Ccr, ErrorAnswer, Raa, Rar
 from ocs.units import DAY, SECOND
 from sim.connection import Application, Connection, Window
+from sim.fleet.classes import CLASSES
 from sim.fleet.drivers import Driver, Habits
 from sim.fleet.streams import stream
 from sim.fleet.traffic import LINGER, TELEMATICS_UPLINK_PERCENT, WIFI_UPLINK_PERCENT, telematics, volume, wifi
@@ -162,7 +163,8 @@ class World:
     # --- cars ---------------------------------------------------------------------------------------------------------
 
     def _add(self, car: Car) -> None:
-        plan = list(trips(self._stream(car, "trips"), self._begins, self._closing - LINGER, self._zone))
+        driving = self._stream(car, "trips"), CLASSES["commuter"], self._begins, self._closing - LINGER, self._zone
+        plan = list(trips(*driving))
         applications: dict[str, list[Application]] = defaultdict(list)
         own: set[str] = set()
         for number, service in enumerate(car.telematics):

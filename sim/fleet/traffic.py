@@ -14,8 +14,10 @@ from random import Random
 from typing import Final, NamedTuple
 
 from ocs.units import MINUTE, SECOND
-from sim.fleet.trips import MINUTES_A_TRIP, TRIPS_A_DAY, Trip
+from sim.fleet.trips import Trip
 
+TRIPS_A_DAY: Final = 2.44
+MINUTES_A_TRIP: Final = 24.7
 MONTH_DAYS: Final = 30
 """The month that volumes are stated for."""
 LINGER: Final = 5 * MINUTE

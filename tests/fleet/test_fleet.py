@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ocs.units import DAY, MINUTE, SECOND, instant, utc
+from sim.fleet.classes import CLASSES
 from sim.fleet.drivers import Driver, Habits
 from sim.fleet.streams import stream
 from sim.fleet.traffic import LINGER, telematics, volume, wifi
@@ -19,7 +20,7 @@ CARS = [f"car-{number:03d}" for number in range(400)]
 
 
 def month_of_trips(vehicle: str) -> list[Trip]:
-    return list(trips(stream(1, vehicle, "trips"), BEGINS, ENDS, BERLIN))
+    return list(trips(stream(1, vehicle, "trips"), CLASSES["commuter"], BEGINS, ENDS, BERLIN))
 
 
 def test_a_fleet_drives_as_often_and_as_long_as_drivers_were_measured_to() -> None:
