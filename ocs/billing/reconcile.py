@@ -99,6 +99,7 @@ def reconcile(
     truth: Mapping[Service, int] | None = None,
     usu: Mapping[Service, int] | None = None,
     unreported: Mapping[Service, int] | None = None,
+    usu_by_payer: Mapping[Charged, int] | None = None,
 ) -> Reconciliation:
     """Compare everything that is known of one cycle.
 
@@ -107,6 +108,7 @@ def reconcile(
         truth: octets that the data path moved in the cycle, where a simulation counted them.
         usu: octets received in Used-Service-Units in the cycle, where somebody counted them.
         unreported: of the truth, what the client has lost or never reported, by whatever cause.
+        usu_by_payer: `usu` again, where it is known of each report who paid; else the payer at the end of the cycle.
     """
     rated = {record.edr_id: record for record in close.rated}
     differences = [
@@ -117,7 +119,10 @@ def reconcile(
         *documents_differ(close, rated),
     ]
     return Reconciliation(
-        close.cycle.id, tuple(_rows(close, rated, truth, usu)), tuple(_bucket_rows(close)), tuple(differences)
+        close.cycle.id,
+        tuple(_rows(close, rated, truth, usu, usu_by_payer)),
+        tuple(_bucket_rows(close)),
+        tuple(differences),
     )
 
 
@@ -201,6 +206,7 @@ def _rows(
     rated: Mapping[str, RatedRecord],
     truth: Mapping[Service, int] | None,
     usu: Mapping[Service, int] | None,
+    usu_by_payer: Mapping[Charged, int] | None,
 ) -> list[Row]:
     rows: dict[Charged, Row] = {}
 
@@ -216,7 +222,7 @@ def _rows(
         return rows[charged]
 
     for edr in close.edrs:
-        of = row(_charged(edr))
+        of = row(charged_of(edr))
         in_bundle, overage, debited, overrun, unattributed = _shares(edr, rated.get(edr.edr_id))
         of.edr += edr.octets_total
         of.in_bundle += in_bundle
@@ -239,7 +245,10 @@ def _rows(
                 of = row(Charged(document.customer.id, line.split.id, line.product.id))
                 of.rounding_micros += int(line.amount * MICROS)
     payers = _payers(close)
-    for counted, column in ((truth, "truth"), (usu, "usu")):
+    for charged, octets in (usu_by_payer or {}).items():
+        of = row(charged)
+        of.usu = (of.usu or 0) + octets
+    for counted, column in ((truth, "truth"), (usu if usu_by_payer is None else None, "usu")):
         for service, octets in (counted or {}).items():
             imsi, apn, rating_group = _normal(Service(*service))
             of = row(
@@ -278,7 +287,8 @@ def _used_by_bucket(edrs: Iterable[Edr]) -> dict[tuple[str, str], tuple[int, tup
     return {key: (sum(n for n, _ in paid), tuple(edr_id for _, edr_id in paid)) for key, paid in parts.items()}
 
 
-def _charged(edr: Edr) -> Charged:
+def charged_of(edr: Edr) -> Charged:
+    """Who paid for the usage of a record."""
     if not edr.account_id:
         return NOBODY
     return Charged(edr.account_id, _split(edr.profile_id, edr.split_id or ""), edr.plan_id or "")

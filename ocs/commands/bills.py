@@ -23,6 +23,7 @@ from ocs.billing.documents import Document, from_json
 from ocs.billing.feed import read_rejects, rejected, write_feed
 from ocs.billing.margin import Margin, margins
 from ocs.billing.rated import RatedRecord
+from ocs.billing.received import Received, heard, received
 from ocs.billing.reconcile import Reconciliation, reconcile
 from ocs.billing.reconciled import to_csv, write_reconciliation
 from ocs.billing.runs import Run, Written, books_of, run_of, runs_in
@@ -73,16 +74,29 @@ def reconcile_command(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where the bills are, to see what is late.")] = None,
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="Write CSV and HTML there.")] = None,
 ) -> None:
-    """Compare EDRs, ledger and documents of a cycle: exit status 1 on any difference."""
+    """Compare what Gy reported, EDRs, ledger and documents of a cycle: exit status 1 on any difference."""
     written, runs = _written(db), _runs(out) if out is not None else {}
     cycle = _cycle(cycle_id, written)
     run = runs.get(cycle_id) or Run(
         cycle_id=cycle_id, edrs=len(written.edrs), transfers=len(written.transfers), changes=len(written.changes)
     )
-    found = reconcile(close_cycle(cycle, books_of(cycle, run, runs, written)))
+    close = close_cycle(cycle, books_of(cycle, run, runs, written))
+    usu = _usu(db, close, written)
+    found = reconcile(close, usu=usu.by_service, usu_by_payer=usu.by_payer)
     if to is not None:
         write_reconciliation(to, found)
-    names = ("account_id", "split", "plan_id", "edr", "in_bundle", "overage", "debited", "overrun", "unattributed")
+    names = (
+        "account_id",
+        "split",
+        "plan_id",
+        "usu",
+        "edr",
+        "in_bundle",
+        "overage",
+        "debited",
+        "overrun",
+        "unattributed",
+    )
     Console(highlight=False).print(table(found.rows, (*names, "rounding_octets", "rounding_micros")))
     for difference in found.differences:
         errors.print(str(difference))
@@ -259,6 +273,19 @@ def _cycle(cycle_id: str, written: Written) -> Cycle:
         return cycle_named(cycle_id, operator.time_zone, operator.cycle_day)
     except ValueError as error:
         raise bad(f"--cycle: {error}") from None
+
+
+def _usu(db: str, close: CycleClose, written: Written) -> Received:
+    """What the journal's requests have reported in a cycle."""
+    from ocs.store.reading import exchanges
+
+    imsi_of = {change.msisdn: change.imsi for change in written.changes if change.msisdn is not None}
+    billed = {edr.edr_id for edr in close.edrs}
+    try:
+        reports = list(heard(exchanges(store_of(db)), imsi_of))
+    except StoreError as error:
+        raise bad(f"--db {error}") from None
+    return received(close.cycle, reports, close.edrs, (edr for edr in written.edrs if edr.edr_id not in billed))
 
 
 def _written(db: str) -> Written:

@@ -10,16 +10,20 @@ import msgspec
 import sqlalchemy as sa
 
 from ocs.address import Database, Store
-from ocs.charging.commands import Provision, Receipt
+from ocs.charging.commands import Charge, Provision, Receipt
+from ocs.gy.codec import decode
+from ocs.gy.messages import Cca, Ccr
 from ocs.inventory.history import Change
 from ocs.inventory.provisioning import Provisioning
 from ocs.records.columns import columns, in_order
 from ocs.records.edr import BucketPart, Edr, Transfer
 from ocs.store.journal import StoreError
 from ocs.store.rows import Row, command_of
-from ocs.store.schema import CHANGE_RECORD, EDR_RECORD, JOURNAL, TRANSFER_RECORD
+from ocs.store.schema import CHANGE_RECORD, EDR_RECORD, JOURNAL, POSITION, TRANSFER_RECORD
 
 _PARTS: Final = [column.name for column in columns(Edr)].index("bucket_parts")
+_PAGE: Final = 5_000
+"""Rows read at once."""
 
 
 def read(store: Store, query: sa.Select[Any]) -> list[Any]:
@@ -97,6 +101,28 @@ def provisionings(store: Store) -> list[Provisioning]:
             seen.add(command.request_id)
             accepted.append(command.provisioning)
     return accepted
+
+
+def exchanges(store: Store) -> Iterator[tuple[int, Ccr, Cca | None]]:
+    """Instant, CCR and CCA of every request that the tables know of, in order.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    last = read(store, sa.select(POSITION.c.filled))[0][0]
+    after, page = 0, JOURNAL.c.kind == Charge.__name__
+    while True:
+        place = sa.and_(page, JOURNAL.c.sequence > after, JOURNAL.c.sequence <= last)
+        rows = read(store, sa.select(JOURNAL).where(place).order_by(JOURNAL.c.sequence).limit(_PAGE))
+        for _, *cells in rows:
+            row = Row(*cells)
+            command = command_of(row)
+            assert isinstance(command, Charge)
+            answer = decode(row.answer).message if row.answer else None
+            yield row.now, command.ccr, answer if isinstance(answer, Cca) else None
+        if len(rows) < _PAGE:
+            return
+        after = rows[-1][0]
 
 
 def read_rows(store: Store) -> list[tuple[int, Row]]:

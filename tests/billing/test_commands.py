@@ -11,8 +11,11 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from ocs.charging.commands import Outcome, Provision
+from ocs.charging.commands import Command, Outcome
 from ocs.charging.engine import Engine
+from ocs.gy.codec import encode
+from ocs.gy.framing import Header
+from ocs.gy.messages import APPLICATION_ID, Cca
 from ocs.records.edr import Edr
 from ocs.store.reading import edrs_as_written
 from ocs.store.rows import Row, request_octets
@@ -21,7 +24,26 @@ from ocs.units import DAY, SECOND
 from splitsim import app
 from tests.charging.player import START, Player, world
 
-APRIL = int((31 - 1) * DAY // SECOND)  # seconds from 2 March to 1 April
+APRIL = int((31 - 1) * DAY // SECOND)  # seconds from 2 March to 1 April, both UTC
+ANSWER = Header(272, APPLICATION_ID, 0, 0, 0)
+
+
+class Journalled(Engine):
+    """An engine whose journal and tables hold all that it does."""
+
+    def __init__(self, journal: SqliteJournal) -> None:
+        super().__init__("ocs.example", "example")
+        self.journal = journal
+        self.first: Outcome | None = None
+
+    def apply(self, command: Command, now: int) -> Outcome:
+        outcome = super().apply(command, now)
+        self.first = self.first or outcome
+        answer = outcome.answer
+        said = encode(answer, ANSWER) if isinstance(answer, Cca) else msgspec.json.encode(answer)
+        self.journal.append([Row(now, type(command).__name__, request_octets(command), said)])
+        self.journal.fill([outcome])
+        return outcome
 
 
 class Store:
@@ -32,20 +54,17 @@ class Store:
         self.out = folder / "bills"
         self.journal = SqliteJournal(self.path)
         change = {"plans.fleet.sms": 0.05, "plans.fleet.activation": 2}
-        self.player = Player(world("two_apns", change))
-        self.first = Engine("ocs.example", "example").apply(Provision(self.player.provisioning, "world"), START)
-        command = Provision(self.player.provisioning, "world")
-        self.journal.append([Row(START, "Provision", request_octets(command), msgspec.json.encode(self.first.answer))])
-        self.journal.fill([self.first])
+        engine = Journalled(self.journal)
+        self.player = Player(world("two_apns", change), engine=engine)
+        self.first = engine.first
 
     def play(self, seconds: int, event: str) -> None:
-        self.journal.fill([self.player.play(event, START + seconds * SECOND)])
+        self.player.play(event, START + seconds * SECOND)
 
     def late(self, seconds: int, octets: int) -> None:
         """A report of what happened at `seconds`, that comes now."""
-        outcome = self.player.play(f"f9 fleet.acme I 0 | 1 ask {octets}B", START + seconds * SECOND)
-        done = self.player.play(f"f9 T 1 | 1 used {octets}B", START + (seconds + 1) * SECOND)
-        self.journal.fill([outcome, done])
+        self.play(seconds, f"f9 fleet.acme I 0 | 1 ask {octets}B")
+        self.play(seconds + 1, f"f9 T 1 | 1 used {octets}B")
 
     def command(self, *words: str, status: int = 0) -> str:
         result = CliRunner().invoke(app, [*words], env={"COLUMNS": "200"})
@@ -156,6 +175,7 @@ def test_a_store_that_is_not_there_is_said(store: Store, tmp_path: Path) -> None
 def test_reconciling_ends_with_1_on_any_difference(store: Store) -> None:
     said = store.command("reconcile", "--cycle", "2026-03", "--db", f"sqlite:///{store.path}")
     assert "2026-03: no difference" in said
+    assert [row["usu"] for row in reconciled(store)] == ["57300450", "0", "3000000"]
     to = store.out / "report"
     store.command("reconcile", "--cycle", "2026-03", "--db", f"sqlite:///{store.path}", "--to", str(to))
     assert b"Everything agrees" in (to / "reconciliation.html").read_bytes()
@@ -168,9 +188,30 @@ def test_reconciling_ends_with_1_on_any_difference(store: Store) -> None:
         "reconcile", "--cycle", "2026-03", "--db", f"sqlite:///{store.path}", "--to", str(to), status=1
     )
     assert "used of it, EDRs against ledger" in said
+    assert "octets of EDRs against USU received: expected 3000000, found 0" in said
     assert (to / "differences.csv").read_text().count("\n") > 1
     assert b"Differences" in (to / "reconciliation.html").read_bytes()
     assert store.bill("2026-03", status=1)
+
+
+def reconciled(store: Store) -> list[dict[str, str]]:
+    to = store.out / "report"
+    store.command("reconcile", "--cycle", "2026-03", "--db", f"sqlite:///{store.path}", "--to", str(to))
+    return list(csv.DictReader((to / "reconciliation.csv").read_text().splitlines()))
+
+
+def test_reports_stand_beside_their_records_whenever_and_however_they_come(store: Store) -> None:
+    store.play(90, "again")  # a repeat is one report
+    store.play(100, "w2 wifi I 0 | 200 ask")
+    store.play(APRIL - 10_000, "e1 wifi E 0 with action=DIRECT_DEBITING | 200 ask 5kB")
+    store.play(APRIL + 10, "w2 U 1 | 200 used 1MB ask")  # asked for in March, used in April
+    rows = {row["split"]: row for row in reconciled(store)}
+    assert (rows["car/wifi"]["usu"], rows["car/wifi"]["edr"]) == ("3005000", "3005000")
+    with sqlite3.connect(store.path) as db:
+        db.execute("DELETE FROM journal WHERE sequence = 4")  # the report of 57,300,450 octets
+    db.close()
+    said = store.command("reconcile", "--cycle", "2026-03", "--db", f"sqlite:///{store.path}", status=1)
+    assert "octets of EDRs against USU received: expected 0, found 57300450 (f1/1/1/1" in said
 
 
 def test_a_line_leads_to_its_records(store: Store) -> None:

@@ -10,9 +10,11 @@ import pytest
 
 from ocs.billing.books import Books
 from ocs.billing.close import close_cycle
+from ocs.billing.received import heard, received
 from ocs.billing.reconcile import reconcile
-from ocs.charging.commands import Outcome, Provision
+from ocs.charging.commands import Charge, Outcome, Provision
 from ocs.charging.engine import Engine
+from ocs.gy.messages import Cca, Ccr
 from ocs.inventory.register import Register
 from ocs.rating.cycle import cycles_between
 from ocs.units import DAY, SECOND
@@ -33,12 +35,16 @@ class Listening(Engine):
         super().__init__("ocs.example", "example")
         self.outcomes: list[Outcome] = []
         self.provisionings = []
+        self.exchanges: list[tuple[int, Ccr, Cca | None]] = []
 
     def apply(self, command: Any, now: int) -> Outcome:
         outcome = super().apply(command, now)
         self.outcomes.append(outcome)
         if isinstance(command, Provision) and getattr(outcome.answer, "error", None) is None:
             self.provisionings.append(command.provisioning)
+        if isinstance(command, Charge):
+            assert isinstance(outcome.answer, Cca)
+            self.exchanges.append((now, command.ccr, outcome.answer))
         return outcome
 
 
@@ -62,9 +68,14 @@ def test_the_records_of_a_case_reconcile(case: dict[str, Any]) -> None:
         tuple(line for outcome in engine.outcomes for line in outcome.transfers),
     )
     operator = books.register.operator
+    imsi_of = {change.msisdn: change.imsi for change in books.history if change.msisdn is not None}
+    reports = list(heard(engine.exchanges, imsi_of))
     billed = 0
     for cycle in cycles_between(START, now + 4 * DAY, operator.time_zone, operator.cycle_day):
-        outcome = reconcile(close_cycle(cycle, books))
+        close = close_cycle(cycle, books)
+        usu = received(cycle, reports, close.edrs, (edr for edr in books.edrs if edr.cycle_id != cycle.id))
+        outcome = reconcile(close, usu=usu.by_service, usu_by_payer=usu.by_payer)
         assert outcome.differences == ()
+        assert [row.usu for row in outcome.rows] == [row.edr for row in outcome.rows]
         billed += sum(row.edr for row in outcome.rows)
     assert billed == sum(edr.octets_total for edr in books.edrs)
