@@ -6,10 +6,11 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
-from conformance.sut.hooks import Hooks
-from conformance.sut.ics import Ics, Service, Subscriber, Subscribers, split_address
+from conformance.sut.hooks import HookMissing, Hooks
+from conformance.sut.ics import HookName, Ics, Service, Subscriber, Subscribers, split_address
 from conformance.tester.line import Identifiers, Line
 from conformance.tester.observe import NoMessage, Observation, Reply
 from conformance.tester.request import (
@@ -102,7 +103,7 @@ class Bench:
     def node(self) -> Node:
         """A gateway's identity that nobody else uses, if the PIXIT allows several."""
         pattern = self.ics.tester.origin_host
-        if "{n}" not in pattern and any(not line.closed_by_peer for line in self.lines):
+        if "{n}" not in pattern and any(not line.closed for line in self.lines):
             raise not_applicable("needs several Origin-Hosts: tester.origin_host with {n}")
         return Node(pattern.replace("{n}", str(self.run.node_number())), self.ics.tester.origin_realm)
 
@@ -149,6 +150,25 @@ class Bench:
     def go_on_with(self, line: Line) -> None:
         """Another connection is the main one from now on."""
         self._main = line
+
+    def needs(self, *hooks: HookName) -> None:
+        """Nothing of the case is begun where a hook is missing: it is N-A."""
+        for name in hooks:
+            if not self.run.hooks.has(name):
+                raise HookMissing(name)
+
+    def work(self, name: HookName, line: Line, **values: object) -> str:
+        """Works a hook while the tester goes on listening on `line`, as a peer does: what comes meanwhile is answered.
+
+        Raises:
+            HookMissing, HookFailed: see `Hooks.call`.
+        """
+        with ThreadPoolExecutor(1) as pool:
+            worked = pool.submit(self.run.hooks.call, name, **values)
+            while not worked.done():
+                line.listen(0.05)
+                wait([worked], 0.05 if line.closed else 0)
+        return worked.result()
 
     # --- subscribers and sessions -------------------------------------------------------------------------------------
 
@@ -294,10 +314,10 @@ class Bench:
     def close(self) -> None:
         """Ends what is still open, so that the next case finds nothing of this one."""
         for session in self.sessions:
-            if session.is_open and not session.line.closed_by_peer:
+            if session.is_open and not session.line.closed:
                 session.terminate(within=self.ics.timers.quiet_seconds)
         for line in self.lines:
-            if line.capabilities is not None and not line.closed_by_peer:
+            if line.capabilities is not None and not line.closed:
                 line.ask(dpr(line.node), within=self.ics.timers.quiet_seconds)
             line.close()
 

@@ -100,7 +100,7 @@ def _steps(bench: Bench) -> Iterator[Step]:
     reply = line.ask(dpr(line.node))
     good = isinstance(reply, Message) and reply.result_code == 2001
     yield Step("disconnect (DPR)", "ok" if good else "failed", reply.title, "" if good else "RFC 6733 5.4.2")
-    line.closed_by_peer = True
+    line.close()
 
 
 def _capabilities(bench: Bench, line: Line, reply: Reply) -> Step:

@@ -212,7 +212,7 @@ def _connection(bench: Bench) -> Connection:
     line = bench.main_line
     if line is None:
         return "none"
-    if line.closed_by_peer:
+    if line.closed:
         return "closed"
     reply = line.alive(bench.ics.timers.answer_seconds)
     if isinstance(reply, NoMessage):

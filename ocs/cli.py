@@ -10,7 +10,7 @@ import typer
 from ocs.commands.bills import bill, credit, explain_line, feed_again, reconcile_command
 from ocs.commands.orders import checkpoint, move, plan, profile, provision, shutdown, status_command, top_up
 from ocs.commands.serve import serve_command
-from ocs.commands.views import explain_command, sims, usage
+from ocs.commands.views import edrs, explain_command, sims, usage
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -31,6 +31,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("shutdown", help="End a running OCS in order.")(shutdown)
     app.command("sims", help="SIMs and their subscriptions.")(sims)
     app.command("usage", help="What is left of every subscription's credit.")(usage)
+    app.command("edrs", help="The records of a store as CSV: one for every report of used units.")(edrs)
     app.command("bill", help="Close a billing cycle: documents, feed, rated records, reconciliation.")(bill)
     app.command("reconcile", help="Compare EDRs, ledger and documents of a cycle, to the octet.")(reconcile_command)
     app.command("explain-line", help="A line of a document, with the records behind it.")(explain_line)

@@ -27,7 +27,7 @@ CaseFunction = Callable[..., None]
 MODULES = (
     "peer", "watchdog", "header", "grammar", "values", "duplicates", "interrogation", "services", "units", "quota",
     "final_units", "tariff", "reauthorisation", "events", "subscribers", "supervision", "robustness", "split",
-    "records", "provisioning", "gateway_quota", "gateway_session",
+    "records", "bills", "provisioning", "alterations", "gateway_quota", "gateway_session",
 )  # fmt: skip
 
 

@@ -29,8 +29,7 @@ def exhausted_beside_enterprise(bench: Bench) -> Waiting:
     """The stage of most cases here: the session stays open, one of its two payers is out of credit."""
     if not bench.ics.claims.sends_rar:
         raise not_applicable("claims.sends_rar is false")
-    if not bench.run.hooks.has("top_up"):
-        bench.run.hooks.call("top_up")
+    bench.needs("top_up")
     subscriber = bench.take("shared")
     consumer = subscriber.consumer
     if consumer is None or consumer.balance_octets is None:

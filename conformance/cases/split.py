@@ -216,8 +216,7 @@ def service_returns(bench: Bench) -> None:
 @case("FT-1015.006-22", variant="new-session", seconds=0.7)
 def new_session_after_top_up(bench: Bench) -> None:
     """A top-up after the consumer's session has ended."""
-    if not bench.run.hooks.has("top_up"):
-        bench.run.hooks.call("top_up")
+    bench.needs("top_up")
     subscriber, balance = bench.known_balance()
     session = bench.session(subscriber)
     session.use_up(balance)
@@ -230,8 +229,7 @@ def new_session_after_top_up(bench: Bench) -> None:
 @case("FT-1015.006-28", seconds=0.7)
 def consumer_suspended(bench: Bench) -> None:
     """The consumer's service suspended with both sessions open."""
-    if not bench.run.hooks.has("suspend"):
-        bench.run.hooks.call("suspend")
+    bench.needs("suspend")
     subscriber, consumer, _ = two_payers(bench, "split")
     fleet = bench.session(subscriber, line=bench.open_line())
     driver = bench.session(subscriber, consumer)
@@ -250,8 +248,7 @@ def consumer_suspended(bench: Bench) -> None:
 )
 def sim_unchanged(bench: Bench) -> None:
     """The consumer's service suspended and resumed; the enterprise opens sessions."""
-    if not bench.run.hooks.has("suspend"):
-        bench.run.hooks.call("suspend")
+    bench.needs("suspend")
     subscriber, consumer, _ = two_payers(bench, "split")
     who = {"imsi": subscriber.imsi, "split": consumer.split, "msisdn": subscriber.msisdn or ""}
     for hook in ("suspend", "resume"):
@@ -265,8 +262,7 @@ def sim_unchanged(bench: Bench) -> None:
 @case("FT-1015.006-30", seconds=0.7)
 def sim_suspended(bench: Bench) -> None:
     """The physical SIM suspended, then CCR-I on both APNs."""
-    if not bench.run.hooks.has("suspend"):
-        bench.run.hooks.call("suspend")
+    bench.needs("suspend")
     subscriber, consumer, _ = two_payers(bench, "split")
     bench.run.hooks.call("suspend", imsi=subscriber.imsi, split="", msisdn=subscriber.msisdn or "")
     for service in (subscriber, consumer):

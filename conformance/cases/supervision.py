@@ -35,15 +35,12 @@ def _back(bench: Bench) -> Line:
 def _old(line: Line) -> None:
     line.await_close(1.0)
     line.close()
-    line.closed_by_peer = True
 
 
 @case("GY-CRASH-1", seconds=5.0, destructive=True)
 def crash(bench: Bench) -> None:
     """CCR-U, kill -9, restart, the CCR-U again with the T bit."""
-    for hook in ("kill", "restart"):
-        if not bench.run.hooks.has(hook):
-            bench.run.hooks.call(hook)
+    bench.needs("kill", "restart")
     subscriber, balance = bench.known_balance()
     session, octets = bench.opened(subscriber)
     request = session.line.stamp(session.request(UPDATE, session.asking(used=octets)))
@@ -63,14 +60,12 @@ def crash(bench: Bench) -> None:
 @case("RFC6733-5.4.3-1", "RFC6733-8.16-1", seconds=5.0, destructive=True)
 def orderly_stop(bench: Bench) -> None:
     """An orderly stop, then a restart."""
-    for hook in ("stop", "restart"):
-        if not bench.run.hooks.has(hook):
-            bench.run.hooks.call(hook)
+    bench.needs("stop", "restart")
     line = bench.line
     assert line.capabilities is not None
     before = line.capabilities.tree.number("Origin-State-Id")
     session, octets = bench.opened(bench.rich())
-    bench.run.hooks.call("stop")
+    bench.work("stop", line)
     line.await_close(bench.ics.timers.answer_seconds)
     bench.check(bool(line.disconnects), "DPR", "none: the connection just ended")
     cause = line.disconnects[0].tree.first("Disconnect-Cause")

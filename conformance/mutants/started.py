@@ -12,7 +12,7 @@ from pathlib import Path
 
 from conformance.sut.hooks import Hooks
 from conformance.sut.ics import HookName, HookSpec, Http, Ics, Subscriber, Subscribers, Sut, Timers
-from conformance.sut.own import CLAIMS, EDR_COLUMNS, world, write_provisioning
+from conformance.sut.world import CLAIMS, EDR_COLUMNS, world, write_provisioning
 from conformance.tester.request import Node
 from conformance.tester.station import Station
 

@@ -23,7 +23,18 @@ Side = Literal["ocs", "pgw", "both"]
 Level = Literal["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY", "INTEROP", "ROBUST", "INFO"]
 Severity = Literal["money", "security", "interop", "parsing"]
 Hook = Literal[
-    "provision", "top_up", "suspend", "balance", "edrs", "invoices", "restart", "stop", "attach", "use", "detach"
+    "provision",
+    "alter",
+    "top_up",
+    "suspend",
+    "balance",
+    "edrs",
+    "invoices",
+    "restart",
+    "stop",
+    "attach",
+    "use",
+    "detach",
 ]
 Status = Literal["tested", "not testable", "out of scope", "not yet"]
 

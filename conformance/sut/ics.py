@@ -72,7 +72,9 @@ class Subscribers(_Model):
     rated: tuple[Subscriber, ...] = ()
     """As prepaid, with Quota-Holding-Time, thresholds and triggers in its grants. One case each."""
     newcomer: tuple[Subscriber, ...] = ()
-    """As prepaid, but not there yet: hook provision brings it. One case each."""
+    """As prepaid, but not there yet: hook provision brings it. One case takes four of them, another one."""
+    pooled: tuple[Subscriber, ...] = ()
+    """Several SIMs of one payer in a Fixed Pool: `balance_octets`, alike in all, is what the pool includes."""
     ordinary: tuple[Subscriber, ...] = ()
     """A SIM without any split."""
 
@@ -176,7 +178,7 @@ class HookSpec(_Model):
 
 HookName = Literal[
     "provision", "top_up", "suspend", "resume", "balance", "edrs", "invoices", "restart", "stop", "kill", "attach",
-    "use", "detach", "change",
+    "use", "detach", "change", "alter",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Our own OCS as a system under test: who its subscribers are, started as a process and reached over the network."""
+"""Our own OCS as a system under test: `splitsim serve` as a process on the network, its commands as hooks."""
 
 from __future__ import annotations
 
@@ -12,267 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from conformance.sut.hooks import HookFailed, Hooks
-from conformance.sut.ics import (
-    Claims,
-    HookName,
-    HookSpec,
-    Ics,
-    Service,
-    Subscriber,
-    Subscribers,
-    Sut,
-    Timers,
-    split_address,
-)
+from conformance.sut.ics import HookName, HookSpec, Ics, Sut, Timers, split_address
+from conformance.sut.world import ALTERATIONS, CLAIMS, EDR_COLUMNS, orders, world, write_provisioning
 
-RICH_OCTETS = 10**15
-_NEWCOMER = 900_000
-"""IMSIs from here on are issued by the orders of hook provision."""
-PREPAID_OCTETS = 10_000_000
 _START_SECONDS_MAX = 30
-
-HOW_MANY = {
-    "prepaid": 90, "final_unit": 5, "redirect": 6, "restrict": 2, "short": 5, "split": 18, "shared": 14, "rated": 2,
-}  # fmt: skip
-"""Subscribers of the roles that each serve one case."""
-
-
-def _plan(plan_id: str, volume: int, slice_octets: int, **more: object) -> dict[str, object]:
-    quota = {"slice": slice_octets, "least_slice": 100_000, "validity": 3600}
-    quota.update(more.pop("quota", {}))  # type: ignore[call-overload]
-    return {
-        "id": plan_id,
-        "kind": "prepaid_individual",
-        "free_quota": {"id": f"{plan_id}-free", "volume": volume, "valid": "28 days"},
-        "bundles": [{"id": "more", "volume": PREPAID_OCTETS, "valid": "28 days", "price": 1}],
-        "quota": quota,
-        **more,
-    }
-
-
-PLANS: list[dict[str, object]] = [
-    {
-        "id": "fleet",
-        "kind": "postpaid_individual",
-        "included": 5_000_000,
-        "recurring": 1,
-        "overage": {"price": 0.02, "per": "1 MB", "block": "1 kB"},
-        "sms": 0.05,
-        "voice": {"price": 0.06, "per": "1 min", "block": "1 s", "slice": "5 min", "threshold": "30 s",
-                  "consumption_time": "10 s"},
-    },
-    _plan("rich", RICH_OCTETS, 10_000_000),
-    _plan("prepaid", PREPAID_OCTETS, 4_000_000),
-    _plan("final_unit", PREPAID_OCTETS, 4_000_000, end_signal="final_unit"),
-    _plan("redirect", PREPAID_OCTETS, 4_000_000, end_signal="final_unit", final_unit_action="redirect",
-          redirect_to="http://topup.example/", on_exhaustion="block_rg", quota={"validity": 2, "grace": 2}),
-    _plan("restrict", PREPAID_OCTETS, 4_000_000, end_signal="final_unit", final_unit_action="restrict",
-          restrict_to=["permit out ip from 192.0.2.1 to any"], on_exhaustion="block_rg"),
-    _plan("short", PREPAID_OCTETS, 4_000_000, quota={"validity": 2, "grace": 1}),
-    _plan("rated", PREPAID_OCTETS, 4_000_000,
-          quota={"holding_time": 30, "threshold": 400_000, "triggers": ["CHANGE_IN_RAT"]}),
-]  # fmt: skip
-
-
-def _profile(name: str, *splits: dict[str, object]) -> dict[str, object]:
-    return {"id": name, "splits": list(splits)}
-
-
-def _consumer(plan: str, apn: str = "wifi", groups: tuple[int, ...] = (200, 201)) -> dict[str, object]:
-    return {"id": "wifi", "party": "b2c", "apn": apn, "rating_groups": list(groups), "plan": plan}
-
-
-_FLEET: dict[str, object] = {"id": "fleet", "party": "b2b", "payer": "acme", "apn": "fleet.acme", "plan": "fleet"}
-_CABIN: dict[str, object] = {
-    "id": "cabin",
-    "party": "b2b",
-    "payer": "acme",
-    "apn": "car",
-    "rating_groups": [100, 101],
-    "plan": "fleet",
-}
-
-_ROLES = ("rich", "prepaid", "final_unit", "redirect", "restrict", "short", "rated")
-
-PROFILES: list[dict[str, object]] = [
-    *(_profile(role, _FLEET, _consumer(role)) for role in _ROLES),
-    _profile("shared", _CABIN, _consumer("prepaid", "car")),
-]
-
-
-class Issued:
-    """IMSIs, ICCIDs and MSISDNs in order."""
-
-    def __init__(self) -> None:
-        self.sims: list[dict[str, object]] = []
-
-    def sim(self, **fields: object) -> tuple[str, str]:
-        """The next SIM; its IMSI and MSISDN."""
-        number = len(self.sims) + 1
-        imsi, msisdn = f"00101{number:010d}", f"4917{number:09d}"
-        payers = {"payers": {"wifi": "driver"}} if "profile" in fields else {}
-        self.sims.append(
-            {"imsi": imsi, "iccid": _iccid(number), "msisdn": msisdn, "account": "acme", **payers, **fields}
-        )
-        return imsi, msisdn
-
-
-def _iccid(number: int) -> str:
-    """89 and so on, with its Luhn digit."""
-    digits = f"8999901{number:011d}"
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (2 if place % 2 == 0 else 1)
-        total += value - 9 if value > 9 else value
-    return digits + str(-total % 10)
-
-
-def world() -> tuple[dict[str, object], Subscribers]:
-    """The provisioning file of our OCS, and the same subscribers by role."""
-    issued = Issued()
-
-    def consumer(role: str, balance: int) -> Subscriber:
-        imsi, msisdn = issued.sim(profile=role)
-        return Subscriber(
-            imsi=imsi, msisdn=msisdn, apn="wifi", rating_groups=(200, 201), balance_octets=balance, split="wifi"
-        )
-
-    def both(profile: str, apn: str, groups: tuple[int, ...], consumer_apn: str) -> Subscriber:
-        imsi, msisdn = issued.sim(profile=profile)
-        part = Service(apn=consumer_apn, rating_groups=(200, 201), balance_octets=PREPAID_OCTETS, split="wifi")
-        enterprise = "fleet" if profile != "shared" else "cabin"
-        return Subscriber(
-            imsi=imsi, msisdn=msisdn, apn=apn, rating_groups=groups, balance_octets=5_000_000, split=enterprise,
-            consumer=part,
-        )  # fmt: skip
-
-    by_role: dict[str, tuple[Subscriber, ...]] = {
-        "rich": (consumer("rich", RICH_OCTETS), consumer("rich", RICH_OCTETS))
-    }
-    for role in ("prepaid", "final_unit", "redirect", "restrict", "short", "rated"):
-        by_role[role] = tuple(consumer(role, PREPAID_OCTETS) for _ in range(HOW_MANY[role]))
-    by_role["split"] = tuple(both("prepaid", "fleet.acme", (100, 101), "wifi") for _ in range(HOW_MANY["split"]))
-    by_role["shared"] = tuple(both("shared", "car", (100, 101), "car") for _ in range(HOW_MANY["shared"]))
-    imsi, msisdn = issued.sim(profile="prepaid")
-    fleet = Subscriber(imsi=imsi, msisdn=msisdn, apn="fleet.acme", rating_groups=(100, 101), balance_octets=5_000_000)
-    by_role["postpaid"] = (fleet,)
-    by_role["voice"] = (fleet.model_copy(update={"context": "32260@3gpp.org", "balance_octets": None}),)
-    by_role["messages"] = (fleet.model_copy(update={"context": "32274@3gpp.org", "balance_octets": None}),)
-    newcomer = Issued()
-    newcomer.sims = [{}] * _NEWCOMER
-    imsi, msisdn = newcomer.sim(profile="prepaid")
-    by_role["newcomer"] = (
-        Subscriber(imsi=imsi, msisdn=msisdn, apn="wifi", rating_groups=(200, 201), balance_octets=PREPAID_OCTETS),
-    )
-    imsi, msisdn = issued.sim(plan="fleet")
-    by_role["ordinary"] = (Subscriber(imsi=imsi, msisdn=msisdn, apn="internet", rating_groups=(1, 2)),)
-    by_role["barred"] = (consumer("rich", RICH_OCTETS),)
-    provisioning: dict[str, object] = {
-        "accounts": [
-            {"id": "acme", "kind": "company", "name": "ACME Cars"},
-            {"id": "driver", "kind": "customer"},
-        ],
-        "plans": PLANS,
-        "profiles": PROFILES,
-        "sims": issued.sims,
-    }
-    return provisioning, Subscribers(**by_role)
-
-
-CLAIMS = Claims(
-    rating_group_absent="granted",
-    unknown_apn_codes=(4010,),
-    overrun="recorded",
-    reservation_grace_seconds=1.0,
-    mpc_imsi="999000000000001",
-)
-
-
-EDR_COLUMNS = {
-    "session_id": "session_id",
-    "request_number": "cc_request_number",
-    "imsi": "physical_imsi",
-    "virtual_imsi": "mpc_imsi",
-    "rating_group": "rating_group",
-    "apn": "apn",
-    "octets": "octets_total",
-    "plan": "plan_id",
-    "subscription": "subscription_id",
-    "payer": "account_id",
-    "reason": "reporting_reason",
-    "overrun": "octets_overrun",
-}
-
-
-def orders() -> dict[str, dict[str, object]]:
-    """The orders of hook provision (`conformance.cases.provisioning`) as files for `splitsim provision`."""
-    prepaid = next(plan for plan in PLANS if plan["id"] == "prepaid")
-    fleet = PLANS[0]
-    accounts: list[dict[str, object]] = [
-        {"id": "acme", "kind": "company", "name": "ACME Cars"},
-        {"id": "driver", "kind": "customer"},
-    ]
-
-    def file(what: str, splits: list[dict[str, object]], *plans: dict[str, object], **sim: object) -> dict[str, object]:
-        issued = Issued()
-        issued.sims = [{}] * (_NEWCOMER + 1 + len(made))
-        profile = f"{what}-profile"
-        fields = sim or {"profile": profile}
-        if not any(split["id"] == "wifi" for split in splits):
-            fields = {**fields, "payers": {}}
-        issued.sim(**fields)
-        made[what] = {
-            "accounts": accounts,
-            "plans": [*plans],
-            "profiles": [{"id": profile, "splits": splits}],
-            "sims": issued.sims[-1:],
-        }
-        return made[what]
-
-    def consumer(plan: str, *groups: int, **more: object) -> dict[str, object]:
-        return {"id": "wifi", "party": "b2c", "apn": "wifi", "rating_groups": list(groups), "plan": plan, **more}
-
-    made: dict[str, dict[str, object]] = {}
-    for what, groups in (("split_catch_all", ()), ("split_one_group", (7,)), ("split_groups", (7, 8, 9))):
-        file(what, [consumer("prepaid", *groups)], prepaid)
-    headless = file("split_without_apn", [consumer("prepaid", 7)], prepaid)
-    headless["profiles"] = [
-        {"id": "split_without_apn-profile", "splits": [{"id": "wifi", "party": "b2c", "plan": "prepaid"}]}
-    ]
-    file("splits_that_overlap", [consumer("prepaid", 7), consumer("prepaid", 7, id="other")], prepaid)
-    for kind in ("individual", "flex_pool", "fixed_pool"):
-        plan: dict[str, object] = {
-            "id": f"c-{kind}",
-            "kind": f"postpaid_{kind}",
-            "included": 5_000_000,
-            "recurring": 1,
-            "overage": {"price": 0.02, "per": "1 MB", "block": "1 kB"},
-        }
-        file(f"postpaid_{kind}_to_sim", [{**_FLEET, "plan": plan["id"]}], plan)
-    file("postpaid_to_virtual_sim", [consumer("fleet", 7)], fleet)
-    file("prepaid_to_virtual_sim", [consumer("prepaid", 7)], prepaid)
-    file("prepaid_to_sim", [consumer("prepaid", 7)], prepaid, plan="prepaid")
-    file("plan_with_apn", [consumer("c-apn", 7)], {**prepaid, "id": "c-apn", "apn": "wifi"})
-    file("plan_with_rating_group", [consumer("c-rg", 7)], {**prepaid, "id": "c-rg", "rating_groups": [7]})
-    issued = Issued()
-    issued.sims = [{}] * _NEWCOMER
-    issued.sim(profile="prepaid")
-    made["newcomer"] = {
-        "accounts": accounts,
-        "plans": [fleet, prepaid],
-        "profiles": [profile for profile in PROFILES if profile["id"] == "prepaid"],
-        "sims": issued.sims[-1:],
-    }
-    return made
-
-
-def write_provisioning(provisioning: dict[str, object], path: Path) -> None:
-    """Writes the file that `splitsim serve --provision` reads."""
-    with path.open("w", encoding="utf-8") as file:
-        YAML(typ="safe").dump(provisioning, file)
 
 
 @contextmanager
@@ -331,15 +75,32 @@ def _hooks(folder: Path, address: str) -> dict[HookName, HookSpec]:
     here, db = shlex.quote(str(folder)), shlex.quote(f"sqlite:///{folder}/ocs.db")
     serve = f"{splitsim} serve --provision {here}/provisioning.yaml --db {db} --gy {address}"
     end = f"kill $(cat {here}/pid) && while kill -0 $(cat {here}/pid); do sleep 0.05; done 2>/dev/null"
+    provision = f"{splitsim} provision {here}/{{what}}{{imsi}}.yaml --db {db} --request-id {{id}}"
     return {
         "top_up": HookSpec(command=f"{splitsim} topup {{imsi}} more --split {{split}} --db {db}"),
         "suspend": HookSpec(command=_of_split(f"{splitsim} suspend {{imsi}} --db {db}")),
+        "alter": HookSpec(command=_altering(f"{splitsim} profile {{imsi}}", f"--db {db}")),
         "resume": HookSpec(command=_of_split(f"{splitsim} resume {{imsi}} --db {db}")),
-        "provision": HookSpec(command=f"{splitsim} provision {here}/{{what}}.yaml --db {db} --request-id {{id}}"),
+        "edrs": HookSpec(command=f"{splitsim} edrs --db {db} --session {{session_id}}", columns=EDR_COLUMNS),
+        "invoices": HookSpec(command=_closing(splitsim, db)),
+        "provision": HookSpec(command=provision),
         "restart": HookSpec(command=f"nohup {serve} >{here}/log 2>&1 </dev/null & echo $! >{here}/pid"),
         "kill": HookSpec(command=f"kill -9 $(cat {here}/pid)"),
         "stop": HookSpec(command=end),
     }
+
+
+def _altering(profile: str, db: str) -> str:
+    """The orders of hook alter (`conformance.cases.alterations`)."""
+    told = " ;; ".join(f"{what}) {profile} {arguments} {db}" for what, arguments in ALTERATIONS.items())
+    return f"case {{what}} in {told} ;; *) exit 2 ;; esac"
+
+
+def _closing(splitsim: str, db: str) -> str:
+    """Closes the cycle that runs, in a folder that is thrown away: bills as if it ended now."""
+    print_rows = shlex.join([sys.executable, "-m", "conformance.sut.bills"])
+    close = f"{splitsim} bill --db {db} --cycle $(date -u +%Y-%m) --early --out $out"
+    return f"out=$(mktemp -d); {close} >&2 && {print_rows} $out/*; done=$?; rm -r $out; exit $done"
 
 
 def _of_split(command: str) -> str:

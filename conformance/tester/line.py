@@ -64,6 +64,7 @@ class Line:
         self.capabilities: Message | None = None
         """The CEA."""
         self.closed_by_peer = False
+        self.closed_by_us = False
         self._buffer = bytearray()
         self._inbox: deque[Message] = deque()
         self._garbled: str | None = None
@@ -252,8 +253,14 @@ class Line:
         """Messages that came and that nobody waited for."""
         return list(self._inbox)
 
+    @property
+    def closed(self) -> bool:
+        """Whether either side has closed it."""
+        return self.closed_by_peer or self.closed_by_us
+
     def close(self) -> None:
         """Closes our side."""
-        if not self.closed_by_peer:
+        if not self.closed:
             self.trace.event(self.number, "connection closed by the tester")
+        self.closed_by_us = True
         self._socket.close()

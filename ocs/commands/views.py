@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,8 @@ from ocs.charging.engine import Engine
 from ocs.commands.options import AsJson, ControlPath, Db, asked, bad, paper, store_of, table
 from ocs.explain import Explained, explain
 from ocs.gy.pcap import write_pcap
+from ocs.records.edr import Edr
+from ocs.records.text import to_csv
 from ocs.store.journal import StoreError
 from ocs.store.recovery import fold_rows
 from ocs.store.rows import Row
@@ -28,6 +31,28 @@ def sims(db: Db = None, control_path: ControlPath = None, as_json: AsJson = Fals
 def usage(db: Db = None, control_path: ControlPath = None, as_json: AsJson = False) -> None:
     """Credit."""
     _show("usage", db, control_path, as_json, overview.UsageRow.__struct_fields__)
+
+
+def edrs(
+    db: Annotated[
+        str, typer.Option(metavar="URL", help="The store: sqlite:///FILE or postgresql://USER@HOST/DATABASE.")
+    ],
+    imsi: Annotated[str | None, typer.Option(help="Only those of one physical SIM.")] = None,
+    session: Annotated[str | None, typer.Option(metavar="SESSION", help="Only those of one Session-Id.")] = None,
+) -> None:
+    """Print EDRs as CSV. Those of a running OCS are there about a second after its answers."""
+    from ocs.store.reading import read_edrs  # takes longer to import than most commands take to run
+
+    try:
+        found = read_edrs(store_of(db))
+    except StoreError as error:
+        raise bad(f"--db {error}") from None
+    chosen = (
+        edr
+        for edr in found
+        if (imsi is None or edr.physical_imsi == imsi) and (session is None or edr.session_id == session)
+    )
+    to_csv(sys.stdout, Edr, chosen)
 
 
 def _show(view: str, db: str | None, path: Path | None, as_json: bool, columns: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ import csv
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 
@@ -23,16 +23,21 @@ _ESCAPES = {"%": "%25", ";": "%3B", "=": "%3D"}
 
 def write_csv(path: Path, record: type[R], records: Iterable[R]) -> None:
     """Write records to a new file at `path`, in the order of `columns.in_order`."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        to_csv(file, record, records)
+
+
+def to_csv(file: TextIO, record: type[R], records: Iterable[R]) -> None:
+    """Write records to a file that is open, as `write_csv` does."""
     layout = columns(record)
     special = [(place, _WRITERS[column.kind]) for place, column in enumerate(layout) if column.kind in _WRITERS]
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([column.name for column in layout])
-        for item in in_order(records):
-            row = list(msgspec.structs.astuple(item))
-            for place, write in special:
-                row[place] = None if row[place] is None else write(row[place])
-            writer.writerow(row)
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([column.name for column in layout])
+    for item in in_order(records):
+        row = list(msgspec.structs.astuple(item))
+        for place, write in special:
+            row[place] = None if row[place] is None else write(row[place])
+        writer.writerow(row)
 
 
 def read_csv(path: Path, record: type[R]) -> list[R]:
