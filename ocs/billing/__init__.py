@@ -12,8 +12,9 @@ Read in this order:
 - `documents`: the document itself, in the shape of a TM Forum 678 customer bill; `money`: exact amounts, rounded once.
 - `printing`: documents as JSON and PDF files; `pdf` and `document.typ` set the page, `names` invents payers who have
   none. `feed`: the CSV for an accounting system, and what that rejects.
-- `received`: what Gy reported, from the requests themselves. `reconcile`, `crosscheck`: prove that truth, Gy, EDRs, ledger and documents agree, and name the EDRs behind each
-  difference; `reconciled` writes it down. `margin`: revenue less the operator's own costs.
+- `received`: what Gy reported, from the requests themselves. `reconcile`, `crosscheck`: prove that truth, Gy, EDRs,
+  ledger and documents agree, and name the EDRs behind each difference; `reconciled` writes it down. `margin`: revenue
+  less the operator's own costs.
 - `runs`: what was known when a cycle was closed. `tracing`: from a line of a document to its records.
 
 Cycles and prices come from `ocs.rating`, the records from `ocs.records`; `ocs.commands.bills` reads a store.

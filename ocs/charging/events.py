@@ -105,6 +105,8 @@ def _one(exchange: Exchange, mscc: MultipleServicesCreditControl, action: Reques
         return _Event(mscc, credit, refusal.result_code, refusal.rule)
     if not sells(plan, unit):
         return _Event(mscc, credit, ResultCode.END_USER_SERVICE_DENIED, f"the plan has no price for {unit}")
+    if unit == "octets" and plan.zones and plan.zone_of(exchange.session.conditions.serving_plmn) is None:
+        return _Event(mscc, credit, ResultCode.END_USER_SERVICE_DENIED, "the plan does not cover the serving network")
     units, micros = _cost_of(exchange, plan, amount)
     if action is RequestedAction.PRICE_ENQUIRY:
         return _Event(mscc, credit, ResultCode.SUCCESS, "price of the plan", micros=micros or 0)
