@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import count
-
 from ocs.catalogue.profiles import Profile
 from ocs.inventory.identifiers import complete_iccid
 from ocs.inventory.provisioning import Account, Provisioning, Sim
@@ -14,22 +11,36 @@ PLMN = "00101"
 """The test network (TS 23.003): no real subscriber has these IMSIs."""
 
 
-def issue(scenario: Scenario) -> tuple[Provisioning, dict[str, Sim]]:
-    """The scenario's provisioning with a SIM for each car and an account for each driver; and the SIM of each car."""
+def issue(scenario: Scenario, first: int = 0, last: int | None = None) -> tuple[Provisioning, dict[str, Sim]]:
+    """The scenario's provisioning with a SIM for each car and an account for each driver; and the SIM of each car.
+
+    Of cars `first` up to, not including, `last` alone (None: to the end), in the order of the fleet; SIMs that the file
+    itself lists come with the first car.
+    """
     sold = scenario.provisioning
-    profiles = {profile.id: profile for profile in sold.profiles}
-    serials = _free_serials({sim.imsi for sim in sold.sims})
+    unpaid = {profile.id: _unpaid(profile) for profile in sold.profiles}
+    taken = _taken_serials(sold)
     sims: dict[str, Sim] = {}
     drivers: list[Account] = []
-    for group in scenario.fleet:
-        for vehicle in group.vehicle_ids():
-            payers = dict.fromkeys(_unpaid(profiles[group.profile]), f"{vehicle}-driver")
-            drivers += [Account(id=account, kind="customer") for account in dict.fromkeys(payers.values())]
-            sims[vehicle] = _sim(next(serials), group, payers)
-    whole = sold.model_copy(
-        update={"accounts": sold.accounts + tuple(drivers), "sims": sold.sims + tuple(sims.values())}
-    )
+    for number, (group, vehicle) in enumerate(scenario.cars(first, last), first):
+        payers = dict.fromkeys(unpaid[group.profile], f"{vehicle}-driver")
+        drivers += [Account(id=account, kind="customer") for account in dict.fromkeys(payers.values())]
+        sims[vehicle] = _sim(_free_serial(number, taken), group, payers)
+    listed = sold.sims if first == 0 else ()
+    whole = sold.model_copy(update={"accounts": sold.accounts + tuple(drivers), "sims": listed + tuple(sims.values())})
     return whole, sims
+
+
+def virtual_sims_before(scenario: Scenario, first: int) -> int:
+    """How many virtual SIMs are issued before those of car `first`: each split of each SIM is one."""
+    splits = {profile.id: len(profile.splits) for profile in scenario.provisioning.profiles}
+    if first == 0:
+        return 0
+    found = sum(splits[sim.profile] for sim in scenario.provisioning.sims if sim.profile is not None)
+    for group in scenario.fleet:
+        found += splits[group.profile] * min(first, group.vehicles)
+        first = max(0, first - group.vehicles)
+    return found
 
 
 def without_consumers(provisioning: Provisioning) -> Provisioning:
@@ -67,8 +78,17 @@ def _unpaid(profile: Profile) -> list[str]:
     return [split.id for split in profile.splits if split.payer is None]
 
 
-def _free_serials(taken: set[str]) -> Iterator[int]:
-    return (serial for serial in count(1) if f"{PLMN}{serial:010d}" not in taken)
+def _taken_serials(sold: Provisioning) -> list[int]:
+    return sorted(int(sim.imsi[len(PLMN) :]) for sim in sold.sims if sim.imsi.startswith(PLMN) and len(sim.imsi) == 15)
+
+
+def _free_serial(number: int, taken: list[int]) -> int:
+    """The serial of car `number`: they count from 1, those taken left out."""
+    serial = number + 1
+    for other in taken:
+        if other <= serial and other:
+            serial += 1
+    return serial
 
 
 def _sim(serial: int, group: Group, payers: dict[str, str]) -> Sim:

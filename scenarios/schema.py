@@ -62,9 +62,15 @@ class Group(FileModel):
     traffic: Traffic = Traffic()
     drivers: Drivers = Drivers()
 
-    def vehicle_ids(self) -> list[str]:
-        """`own-001`, `own-002`, ...: in the order in which SIMs are issued."""
-        return [f"{self.name}-{number:03d}" for number in range(1, self.vehicles + 1)]
+    def vehicle_ids(self, first: int = 0, last: int | None = None) -> list[str]:
+        """`own-001`, `own-002`, ...: in the order in which SIMs are issued; all, or those from `first` up to `last`."""
+        numbers = range(self.vehicles)[first:last]
+        return [f"{self.name}-{number + 1:03d}" for number in numbers]
+
+
+def group_of(vehicle: str) -> str:
+    """The name of a car's group."""
+    return vehicle.rpartition("-")[0]
 
 
 class _Event(FileModel):
@@ -145,6 +151,38 @@ class Scenario(FileModel):
     def ends(self) -> int:
         """First instant after the scenario, microseconds UTC."""
         return self.local(self.duration // 86_400 + 1, "00:00")
+
+    @property
+    def vehicles(self) -> int:
+        """How many cars there are."""
+        return sum(group.vehicles for group in self.fleet)
+
+    def cars(self, first: int = 0, last: int | None = None) -> Iterator[tuple[Group, str]]:
+        """Cars with their groups, in the order of the fleet: all, or those from `first` to before `last`."""
+        before = 0
+        for group in self.fleet:
+            end = None if last is None else max(0, last - before)
+            for vehicle in group.vehicle_ids(max(0, first - before), end):
+                yield group, vehicle
+            before += group.vehicles
+
+    def of_size(self, vehicles: int) -> Scenario:
+        """The same with another number of cars, its groups in proportion; cars of a time line must still be there.
+
+        Raises:
+            ValueError: fewer cars than groups.
+        """
+        if vehicles < len(self.fleet):
+            raise ValueError(f"expected at least {len(self.fleet)}: one car for each group")
+        sizes: list[int] = []
+        whole = self.vehicles
+        for place, group in enumerate(self.fleet):
+            groups_left = len(self.fleet) - place - 1
+            left = vehicles - sum(sizes)
+            sizes.append(max(1, min(left - groups_left, left * group.vehicles // whole)))
+            whole -= group.vehicles
+        fleet = [group.model_copy(update={"vehicles": size}) for group, size in zip(self.fleet, sizes, strict=True)]
+        return self.model_copy(update={"fleet": tuple(fleet)})
 
     def local(self, day: int, at: str) -> int:
         """The instant of a local time on a day (1: the first)."""

@@ -17,7 +17,7 @@ from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.records.edr import Edr, Transfer
 from ocs.units import MICROS
 from scenarios.evidence import Purchase
-from scenarios.schema import Group, Scenario, StatusEvent, TopUpEvent
+from scenarios.schema import Group, Scenario, StatusEvent, TopUpEvent, group_of
 from sim.fleet.drivers import Habits
 from sim.link import Link as SimLink
 from sim.link import MemoryLink, WireLink
@@ -64,6 +64,7 @@ def live(
     engine: EngineFactory,
     progress: Callable[[float], None],
     port: int = 0,
+    virtual_sims: int = 0,
 ) -> Lived:
     """One world from the scenario's first instant to its last.
 
@@ -76,18 +77,20 @@ def live(
         engine: makes the OCS's charging.
         progress: told the share of the time that has passed.
         port: TCP port of the OCS on the wire; 0: the system chooses.
+        virtual_sims: how many were issued before, in other worlds of the same fleet.
 
     Raises:
         OSError: the port is taken.
     """
     known = {sim.imsi for sim in sold.sims}
+    groups = {group.name: group for group in scenario.fleet}
     cars = {
-        vehicle: _car(vehicle, sims[vehicle], group, sold)
-        for group in scenario.fleet
-        for vehicle in group.vehicle_ids()
-        if sims[vehicle].imsi in known
+        vehicle: _car(vehicle, sim, groups[group_of(vehicle)], sold)
+        for vehicle, sim in sims.items()
+        if sim.imsi in known
     }
     charging = engine(OCS_HOST, OCS_REALM)
+    charging.state.inventory.serial = virtual_sims
     joined: SimLink = MemoryLink(charging) if link is Link.MEMORY else WireLink(charging, port)
     receipt = joined.command(Provision(sold, "start"), scenario.begins)
     if receipt is None or receipt.error:
@@ -149,11 +152,10 @@ def _car(vehicle: str, sim: Sim, group: Group, sold: Provisioning) -> Car:
 
 def _events(scenario: Scenario, sims: dict[str, Sim], cars: dict[str, Car], sold: Provisioning) -> list[Event]:
     events = []
-    groups = {group.name: group.vehicle_ids() for group in scenario.fleet}
     for number, event in enumerate(scenario.timeline):
         at = scenario.local(event.day, event.at)
-        for vehicle in groups[event.group] if event.group is not None else [event.vehicle or ""]:
-            if vehicle not in cars:
+        for vehicle in cars:
+            if event.vehicle != vehicle and event.group != group_of(vehicle):
                 continue
             sim, request_id = sims[vehicle], f"timeline/{number}/{vehicle}"
             splits = {split.id: split.party for split in _profile_splits(sold, sim)}
