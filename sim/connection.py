@@ -15,7 +15,7 @@ from ocs.gy.messages import Cca, Ccr, ErrorAnswer
 from ocs.units import SECOND
 from sim.fleet.drivers import RETRY_SECONDS
 from sim.fleet.traffic import Flow
-from sim.pgw.session import CtfSession
+from sim.pgw.session import CCFH_CONTINUE, CtfSession
 from sim.truth import Truth
 
 
@@ -32,8 +32,8 @@ class Gateway(Protocol):
     def attach(self, connection: Connection) -> CtfSession:
         """A new Gy session for this connection."""
 
-    def exchange(self, connection: Connection, request: Ccr) -> Cca | ErrorAnswer | None:
-        """A request to the OCS and its answer."""
+    def exchange(self, connection: Connection, session: CtfSession, request: Ccr) -> Cca | ErrorAnswer | None:
+        """A request to the OCS and its answer; None while it is on its way: `Connection.answered` brings it."""
 
     def detached(self, session: CtfSession) -> None:
         """The session has ended."""
@@ -112,6 +112,12 @@ class Connection:
         self._truth = truth
         self._schedule = schedule
         self._session: CtfSession | None = None
+        self._before: CtfSession | None = None
+        """The session that has ended last: why there is none."""
+        self._leaving: list[CtfSession] = []
+        """Detached, and still at their last requests."""
+        self._anew_at: int | None = None
+        """While a session goes on without credit control because the OCS was away: when another one is tried."""
         self._passed_until = 0
         self._tried_at = 0
         self._plan(0)
@@ -124,8 +130,32 @@ class Connection:
             if application.wants(now):
                 self._serve(application, now)
         self._talk(now)
+        self._begin_anew(now)
         self._give_up(now)
         self._plan(now)
+
+    def answered(self, session: CtfSession, answer: Cca | ErrorAnswer | None, now: int) -> None:
+        """The answer to a request that took its time; None: it could not be sent."""
+        self._pass(now)
+        if session is self._session:
+            for application in self._applications:
+                flow = application.running
+                if flow is not None and session.passable(application.rating_group) == 0:
+                    flow.since, flow.passed = now, 0  # It stood still, and does not make up for it.
+        session.on_answer(answer, now)
+        self.wake(now)
+
+    def restarted(self, now: int) -> None:
+        """The gateway has lost its sessions; the device attaches again at once."""
+        self._pass(now)
+        for session in (self._session, *self._leaving):
+            if session is not None:
+                session.lose()
+                self._gateway.detached(session)
+        self._session = self._before = None
+        self._leaving = []
+        self._tried_at = 0
+        self.wake(now)
 
     def credit_came(self, now: int) -> None:
         """The driver has bought: where the session is gone, the device attaches again at once."""
@@ -168,13 +198,14 @@ class Connection:
 
     def _give_up(self, now: int) -> None:
         """A flow that was refused is over; its driver may buy."""
-        session = self._session
+        session = self._session or self._before
         for application in self._applications:
             if application.running is None:
                 continue
-            if session is None or session.refused(application.rating_group) is not None:
+            refused = session is not None and session.refused(application.rating_group) is not None
+            if refused or self._session is None:
                 application.running = None
-                if application.refused is not None and self._in_window(now):
+                if refused and application.refused is not None and self._in_window(now):
                     application.refused(now)
 
     # --- attach, Gy, detach -------------------------------------------------------------------------------------------
@@ -184,9 +215,7 @@ class Connection:
 
     def _move_window(self, now: int) -> None:
         while self._window is not None and self._window.end <= now:
-            if self._session is not None:
-                self._session.detach(now)
-                self._talk(now)
+            self._detach(now)
             for application in self._applications:
                 if application.refused is not None:
                     application.running = None
@@ -201,16 +230,46 @@ class Connection:
         self._session.attach(now, self._asks_first)
         self._talk(now)
 
-    def _talk(self, now: int) -> None:
+    def _detach(self, now: int) -> None:
         session = self._session
         if session is None:
             return
+        session.detach(now)
+        self._talk(now)
+        if self._session is not None:  # Its answers take their time.
+            self._leaving.append(session)
+            self._session = None
+
+    def _begin_anew(self, now: int) -> None:
+        """RFC 8506 5.7 lets a user be served on while the OCS is away; when it is back, its quota counts again."""
+        session = self._session
+        if session is None or session.uncontrolled != CCFH_CONTINUE:
+            self._anew_at = None
+        elif self._anew_at is None:
+            self._anew_at = now + RETRY_SECONDS * SECOND
+        elif now >= self._anew_at:
+            self._anew_at = None
+            self._detach(now)
+            self._attach(now)
+
+    def _talk(self, now: int) -> None:
+        session = self._session
+        if session is not None and self._converse(session, now):
+            self._session, self._before = None, session
+        if self._leaving:
+            self._leaving = [session for session in self._leaving if not self._converse(session, now)]
+
+    def _converse(self, session: CtfSession, now: int) -> bool:
+        """Send what it has to say. Whether it has ended."""
         session.tick(now)
         while (request := session.next_request(now)) is not None:
-            session.on_answer(self._gateway.exchange(self, request), now)
+            answer = self._gateway.exchange(self, session, request)
+            if answer is None:
+                break
+            session.on_answer(answer, now)
         if session.ended:
             self._gateway.detached(session)
-            self._session = None
+        return session.ended
 
     def _plan(self, now: int) -> None:
         moments: list[int] = []
@@ -229,5 +288,9 @@ class Connection:
                     moments.append(flow.since - (-(flow.passed + octets) * SECOND // flow.rate))
         if self._session is not None and (deadline := self._session.next_deadline()) is not None:
             moments.append(deadline)
+        if self._leaving:
+            moments += [at for session in self._leaving if (at := session.next_deadline()) is not None]
+        if self._anew_at is not None:
+            moments.append(self._anew_at)
         if moments:
             self._schedule(max(now, min(moments)))

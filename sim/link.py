@@ -56,8 +56,8 @@ class Link(Protocol):
     octets: int
     """That crossed a wire, once the link is closed."""
 
-    def exchange(self, request: Ccr, now: int) -> Cca | ErrorAnswer | None:
-        """A request and its answer; None where none came."""
+    def exchange(self, request: Ccr, now: int, repeated: bool = False) -> Cca | ErrorAnswer:
+        """A request and its answer. `repeated`: with the T bit (RFC 6733 3)."""
 
     def command(self, command: Command, now: int) -> Receipt | None:
         """An operator's command, or passing time."""
@@ -65,23 +65,29 @@ class Link(Protocol):
     def next_deadline(self) -> int | None:
         """When the OCS will have something to do by itself."""
 
+    def replay(self) -> None:
+        """The OCS dies, and comes back as what its journal says. ValueError where no journal is kept."""
+
     def close(self) -> None:
         """No more requests."""
 
 
 class MemoryLink:
-    """The engine itself, with typed messages."""
+    """The engine itself, with typed messages. `anew` makes the engine of an OCS that replays its journal."""
 
     octets = 0
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, anew: Callable[[], Engine] | None = None) -> None:
         self._engine = engine
+        self._anew = anew
+        self._journal: list[tuple[Command, int]] = []
+        """Kept where somebody may want to replay it."""
         self.books = Books()
         self.on_push: PushHandler = _nobody
 
-    def exchange(self, request: Ccr, now: int) -> Cca | ErrorAnswer | None:
+    def exchange(self, request: Ccr, now: int, repeated: bool = False) -> Cca | ErrorAnswer:
         """See `Link`."""
-        answer = self._apply(Charge(request), now)
+        answer = self._apply(Charge(request, repeated), now)
         assert isinstance(answer, Cca)
         return answer
 
@@ -94,10 +100,20 @@ class MemoryLink:
         """See `Link`."""
         return self._engine.next_deadline()
 
+    def replay(self) -> None:
+        """See `Link`."""
+        if self._anew is None:
+            raise ValueError("no journal is kept")
+        self._engine = self._anew()
+        for command, now in self._journal:
+            self._engine.apply(command, now)
+
     def close(self) -> None:
         """See `Link`."""
 
     def _apply(self, command: Command, now: int) -> Cca | Receipt | None:
+        if self._anew is not None:
+            self._journal.append((command, now))
         outcome = self._engine.apply(command, now)
         self.books.take(outcome)
         for push in outcome.pushes:
@@ -128,9 +144,9 @@ class WireLink:
         self._loop = asyncio.new_event_loop()
         self._loop.run_until_complete(self._open(port))
 
-    def exchange(self, request: Ccr, now: int) -> Cca | ErrorAnswer | None:
+    def exchange(self, request: Ccr, now: int, repeated: bool = False) -> Cca | ErrorAnswer:
         """See `Link`."""
-        return self._call(now, self._client.request(request))
+        return self._call(now, self._client.request(request, retransmitted=repeated))
 
     def command(self, command: Command, now: int) -> Receipt | None:
         """See `Link`."""
@@ -139,6 +155,10 @@ class WireLink:
     def next_deadline(self) -> int | None:
         """See `Link`."""
         return self._service.engine.next_deadline()
+
+    def replay(self) -> None:
+        """See `Link`."""
+        self._service.recover()
 
     def close(self) -> None:
         """See `Link`."""

@@ -7,7 +7,7 @@ cars: their random streams, Session-Ids and messages are their own.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -21,17 +21,20 @@ from ocs.charging.commands import Command, Expire, TopUp
 from ocs.gy.messages import Asa, Asr, Cca, Ccr, ErrorAnswer, Raa, Rar
 from ocs.units import DAY, SECOND
 from sim.connection import Application, Connection, Window
-from sim.fleet.classes import CLASSES
+from sim.faults import Faults
 from sim.fleet.drivers import Driver, Habits
 from sim.fleet.streams import stream
 from sim.fleet.traffic import LINGER, TELEMATICS_UPLINK_PERCENT, WIFI_UPLINK_PERCENT, telematics, volume, wifi
 from sim.fleet.trips import Trip, trips
 from sim.link import GATEWAY_HOST, Link
-from sim.pgw.session import Bearer, CtfSession, Settings, unknown_session
+from sim.pgw.session import Bearer, CtfSession, Doubt, Settings, unknown_session
 from sim.truth import Truth
+from sim.weather import AFTERMATH, Flight, Weather
 
 GATEWAY: Final = Settings(origin_host=GATEWAY_HOST, origin_realm="example", destination_realm="example")
 """The simulated packet gateway."""
+RUN_ENDED: Final = "run_ended"
+"""Cause of octets that were unreported when the world ended: there ought to be none."""
 OCS_HOST: Final = "ocs.example"
 OCS_REALM: Final = "example"
 
@@ -75,6 +78,7 @@ class Exchange:
 
     vehicle: str
     at: int
+    """When the OCS got it."""
     request: Ccr
     answer: Cca | ErrorAnswer | None
 
@@ -112,8 +116,12 @@ class Seen:
     """What a gateway's log would hold."""
 
     exchanges: list[Exchange] = field(default_factory=list)
+    repeats: list[Exchange] = field(default_factory=list)
+    """Requests that the OCS got once more."""
     pushes: list[Push] = field(default_factory=list)
     bought: list[Bought] = field(default_factory=list)
+    faults: Counter[str] = field(default_factory=Counter)
+    """What went wrong, in words, and how often."""
     unreported: dict[tuple[str, str, int, str], int] = field(default_factory=lambda: defaultdict(int))
     """Octets that passed and were never reported, by (vehicle, APN, rating group, cause)."""
 
@@ -130,12 +138,13 @@ class World:
         zone: ZoneInfo,
         seed: int,
         link: Link,
+        faults: Faults | None = None,
     ) -> None:
         self.truth = Truth()
         self.seen = Seen()
         self._env = Environment(initial_time=begins)
         self._begins, self._ends, self._zone, self._seed = begins, ends, zone, seed
-        self._closing = ends - SECOND
+        self._closing = ends - (SECOND if faults is None else AFTERMATH)
         self._link = link
         link.on_push = self._on_push
         self._deadline = self._waker(self._expire)
@@ -147,6 +156,11 @@ class World:
         self._wakers: dict[tuple[str, str], Callable[[int], None]] = {}
         self._drivers: dict[tuple[str, str], tuple[Driver, str]] = {}
         """With the APN that each uses, by vehicle and split."""
+        self._weather: Weather | None = None
+        self._doubtful: list[tuple[Connection, str, Doubt]] = []
+        """With their connection and Session-Id: what the OCS got, and nobody knows, is not unreported."""
+        if faults is not None:
+            self._brew(faults)
         for car in cars:
             self._add(car)
         for event in events:
@@ -158,13 +172,14 @@ class World:
         for until in (*range(self._begins + DAY, self._ends, DAY), self._ends):
             self._env.run(until=until)
             progress((until - self._begins) / (self._ends - self._begins))
+        if self._weather is not None:
+            self._clear_up(self._weather)
         self._link.close()
 
     # --- cars ---------------------------------------------------------------------------------------------------------
 
     def _add(self, car: Car) -> None:
-        driving = self._stream(car, "trips"), CLASSES["commuter"], self._begins, self._closing - LINGER, self._zone
-        plan = list(trips(*driving))
+        plan = list(trips(self._stream(car, "trips"), self._begins, self._closing - LINGER, self._zone))
         applications: dict[str, list[Application]] = defaultdict(list)
         own: set[str] = set()
         for number, service in enumerate(car.telematics):
@@ -213,15 +228,22 @@ class World:
         key = (connection.vehicle, connection.apn)
         self._numbers[key] += 1
         session_id = ";".join((GATEWAY.origin_host, *key, str(self._numbers[key])))
-        session = CtfSession(GATEWAY, session_id, self._bearers[key])
+        settings = GATEWAY if self._weather is None else self._weather.settings(GATEWAY, connection.vehicle)
+        session = CtfSession(settings, session_id, self._bearers[key])
         self._sessions[session_id] = session, connection
         return session
 
-    def exchange(self, connection: Connection, request: Ccr) -> Cca | ErrorAnswer | None:
-        """A request to the OCS and its answer."""
-        now = self._now
-        answer = self._link.exchange(request, now)
-        self.seen.exchanges.append(Exchange(connection.vehicle, now, request, answer))
+    def exchange(self, connection: Connection, session: CtfSession, request: Ccr) -> Cca | ErrorAnswer | None:
+        """A request to the OCS and its answer; None where that takes its time."""
+        if self._weather is not None:
+            self._weather.send(connection, session, request)
+            return None
+        answer = self._post(request)
+        self.seen.exchanges.append(Exchange(connection.vehicle, self._now, request, answer))
+        return answer
+
+    def _post(self, request: Ccr, repeated: bool = False) -> Cca | ErrorAnswer:
+        answer = self._link.exchange(request, self._now, repeated)
         self._watch_deadline()
         return answer
 
@@ -230,9 +252,15 @@ class World:
         _, connection = self._sessions.pop(session.session_id)
         for (rating_group, cause), octets in session.unreported.items():
             self.seen.unreported[connection.vehicle, connection.apn, rating_group, cause] += octets
+        if session.doubtful:
+            self._doubtful += [(connection, session.session_id, doubt) for doubt in session.doubtful]
 
     def _on_push(self, push: Rar | Asr) -> Raa | Asa:
         found = self._sessions.get(push.session_id)
+        if self._weather is not None:
+            stopped = self._weather.stopped(push, found[1] if found else None, GATEWAY)
+            if stopped is not None:
+                return stopped
         if found is None:
             return unknown_session(GATEWAY, push)
         session, connection = found
@@ -242,10 +270,57 @@ class World:
         self._wakers[connection.vehicle, connection.apn](now)
         return answer
 
+    # --- faults -------------------------------------------------------------------------------------------------------
+
+    def _brew(self, faults: Faults) -> None:
+        """Have everything happen that is to go wrong."""
+
+        def note(flight: Flight, answer: Cca | ErrorAnswer, again: bool) -> None:
+            exchange = Exchange(flight.connection.vehicle, self._now, flight.request, answer)
+            (self.seen.repeats if again else self.seen.exchanges).append(exchange)
+
+        def call(moment: int, what: Callable[[], None]) -> None:
+            self._call(moment, lambda _: what())
+
+        weather = Weather(faults, self._seed, lambda: self._now, call, self._post, note)
+        self._weather, self.seen.faults = weather, weather.counts
+        for moment in faults.restarts:
+            call(moment, self._restart)
+        for span in faults.kills:
+            call(span.start, self._kill)
+
+    def _restart(self) -> None:
+        """The gateway forgets its sessions."""
+        self.seen.faults["sessions lost by a gateway's restart"] += len(self._sessions)
+        for connection in list(self._connections.values()):
+            connection.restarted(self._now)
+
+    def _kill(self) -> None:
+        """The engine is thrown away; what its journal says will serve when the OCS is back."""
+        self.seen.faults["OCS killed and replayed"] += 1
+        self._link.replay()
+
+    def _clear_up(self, weather: Weather) -> None:
+        """Nothing more will happen: find out what has become of octets that are nobody's knowledge."""
+        for session, _ in list(self._sessions.values()):
+            session.lose(RUN_ENDED)
+            self.detached(session)
+        for connection, session_id, doubt in self._doubtful:
+            number, rating_group, cause, octets = doubt
+            if weather.got(session_id, number):
+                self.seen.unreported[connection.vehicle, connection.apn, rating_group, cause] -= octets
+
+    def _down_until(self) -> int | None:
+        """While no OCS serves: when one will."""
+        return None if self._weather is None else self._weather.down_until(self._now)
+
     # --- the operator, and the OCS's own deadlines --------------------------------------------------------------------
 
     def _act(self, event: Event) -> None:
         now, command = self._now, event.command
+        if (until := self._down_until()) is not None:
+            self._call(until, lambda _: self._act(event))
+            return
         receipt = self._link.command(command, now)
         self._watch_deadline()
         if isinstance(command, TopUp) and receipt is not None and receipt.error is None:
@@ -257,6 +332,9 @@ class World:
                 self._connections[event.vehicle, apn].credit_came(now)
 
     def _expire(self, now: int) -> None:
+        if (until := self._down_until()) is not None:
+            self._deadline(until)
+            return
         self._link.command(Expire(), now)
         self._watch_deadline()
 

@@ -45,6 +45,7 @@ from ocs.inventory.subscribers import Status
 # Members of enumerations that every request is held against: looked up once.
 _INITIAL, _TERMINATION, _EVENT = CcRequestType.INITIAL, CcRequestType.TERMINATION, CcRequestType.EVENT
 _SUCCESS = ResultCode.SUCCESS
+_FAILOVER_SUPPORTED = 1
 
 
 class _Line(msgspec.Struct, eq=False, gc=False):
@@ -241,6 +242,8 @@ def _authorise_all(exchange: Exchange) -> Cca:
     if refusal is None:
         services = tuple([line.answer or _mscc_answer(line) for line in lines])
         answer = _answer(state, exchange.ccr, _SUCCESS, failed, services, handling)
+        if initial and state.inventory.operator.session_failover:
+            answer.cc_session_failover = _FAILOVER_SUPPORTED
     else:
         answer = _answer(state, exchange.ccr, refusal.result_code, failed, (), handling)
         if state.explaining:

@@ -62,6 +62,8 @@ class Operator(FileModel):
     vat_percent: Annotated[Money, Field(ge=0, le=100)] = Field(default="19", validate_default=True)
     consumer_prices_include_vat: bool = True
     costs: Costs = Costs()
+    session_failover: bool = False
+    """Another OCS takes over this one's journal when it dies: sessions may go on there (RFC 8506 8.4)."""
 
     @field_validator("currency")
     @classmethod

@@ -33,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `failure_handling` is in force until the OCS states its own (RFC 8506 5.7).
     `quota_holding_seconds` where a grant names none; 0 switches it off (TS 32.299 7.2.160).
     `retry_seconds`: how long after a refusal new demand makes the gateway ask for that rating group again.
+    `clock_skew_seconds`: how far the clock by which it tells the time, and knows of tariff changes, is ahead.
     """
 
     origin_host: str
@@ -45,3 +46,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     failure_handling: CreditControlFailureHandling = CreditControlFailureHandling.TERMINATE
     quota_holding_seconds: int = 0
     retry_seconds: int = 600
+    clock_skew_seconds: int = 0

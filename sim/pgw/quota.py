@@ -341,10 +341,11 @@ class RatingGroup(Meter):
         self._holding = (settings.quota_holding_seconds if holding is None else holding) * SECOND
         self._triggers = () if mscc.trigger is None else mscc.trigger.trigger_type
         self._threshold = mscc.volume_quota_threshold or 0
-        if tariff_time_change is None or tariff_time_change * SECOND <= now:
+        change_at = 0 if tariff_time_change is None else (tariff_time_change - settings.clock_skew_seconds) * SECOND
+        if change_at <= now:
             self.no_tariff_change(now)
         else:
-            self.await_tariff_change(tariff_time_change * SECOND)
+            self.await_tariff_change(change_at)
         if self._trigger is not None:  # It changed while the request was on its way.
             self._tell_change()
         self._set_mark()

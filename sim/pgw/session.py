@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -51,10 +51,24 @@ CCFH_CONTINUE: Final = "ccfh_continue"
 """Passed without credit control, because the OCS was away and Credit-Control-Failure-Handling said CONTINUE."""
 NOT_APPLICABLE: Final = "4011"
 """Passed without credit control, because the OCS said so."""
+RESTART: Final = "pgw_restart"
+"""The gateway lost it, and the session with it."""
+
+_FAILOVER_SUPPORTED: Final = 1
+"""RFC 8506 8.4. Without the AVP it is not."""
 
 _IDLE, _OPEN, _PENDING_U = State.IDLE, State.OPEN, State.PENDING_U
 """Looked at with every CCR; an enum's members are not cheap to find."""
 _GONE: Final = (State.PENDING_T, State.UNCONTROLLED, State.ENDED)
+
+
+class Doubt(NamedTuple):
+    """Octets told in a request that nobody answered: the OCS may have it or not."""
+
+    cc_request_number: int
+    rating_group: int
+    cause: str
+    octets: int
 
 
 class CtfSession:
@@ -63,11 +77,13 @@ class CtfSession:
     __slots__ = (
         "_attached",
         "_cause",
+        "_doubtful",
         "_end_code",
         "_flying",
         "_groups",
         "_handling",
         "_lenient",
+        "_moves",
         "_number",
         "_outstanding",
         "_pattern",
@@ -93,6 +109,8 @@ class CtfSession:
         self._outstanding: Ccr | None = None
         self._tx_at: int | None = None
         self._repeated = self._repeat_due = self._lenient = False
+        self._moves = False
+        """The OCS has said that another one may go on with the session."""
         self._handling = settings.failure_handling
         self._termination: TerminationCause | None = None
         """Why the session is to end, once it is."""
@@ -101,6 +119,7 @@ class CtfSession:
         self._cause = ""
         """In UNCONTROLLED: why."""
         self._unreported: dict[tuple[int, str], int] = defaultdict(int)
+        self._doubtful: list[Doubt] = []
         self._pattern = pattern(settings, session_id, bearer)
         """What all its requests have in common."""
 
@@ -191,6 +210,8 @@ class CtfSession:
                 return
             if answer.credit_control_failure_handling is not None:
                 self._handling = answer.credit_control_failure_handling
+            if answer.cc_session_failover is not None:
+                self._moves = answer.cc_session_failover == _FAILOVER_SUPPORTED
             if self._pattern.destination_host is None:
                 self._pattern.destination_host = answer.origin_host
             services = answer.multiple_services_credit_control
@@ -210,6 +231,16 @@ class CtfSession:
             return acknowledge(self._settings, push, ResultCode.UNKNOWN_SESSION_ID)
         self._leave(TerminationCause.ADMINISTRATIVE)
         return acknowledge(self._settings, push, ResultCode.SUCCESS)
+
+    def lose(self, cause: str = RESTART) -> None:
+        """The gateway has forgotten the session: nothing more is told of it."""
+        self._doubt(cause)
+        self._outstanding = self._tx_at = None
+        self._give_up(cause)
+
+    def move(self) -> None:
+        """Another OCS is to go on with it, or to begin with it: whoever answers next is the one (RFC 8506 5.7)."""
+        self._pattern.destination_host = self._settings.destination_host
 
     def next_deadline(self) -> int | None:
         """When `tick` has something to do: Tx, validity, holding time, tariff change. None: never, as things are."""
@@ -256,6 +287,11 @@ class CtfSession:
         """The request outstanding has been sent before: T flag, and the End-to-End id of the first (RFC 6733 3)."""
         return self._repeated
 
+    @property
+    def may_move(self) -> bool:
+        """Whether another OCS may be asked: it has not begun, or the OCS has allowed it (CC-Session-Failover)."""
+        return self._moves or self._state is _IDLE or self._state is State.PENDING_I
+
     def refused(self, rating_group: int) -> int | None:
         """The Result-Code that stands against it; 4012 too where its final units are used. None: nothing does."""
         if self._end_code is not None:
@@ -272,6 +308,11 @@ class CtfSession:
     def unreported(self) -> dict[tuple[int, str], int]:
         """Octets that were never reported, by (rating group, cause)."""
         return self._unreported
+
+    @property
+    def doubtful(self) -> list[Doubt]:
+        """Those of them that the OCS may have got all the same, since its answer may be what was lost."""
+        return self._doubtful
 
     @property
     def reported(self) -> dict[int, int]:
@@ -307,7 +348,7 @@ class CtfSession:
             self._pattern,
             cc_request_type=kind,
             cc_request_number=self._number,
-            event_timestamp=now // SECOND,
+            event_timestamp=now // SECOND + self._settings.clock_skew_seconds,
             multiple_services_credit_control=tuple(services),
         )
         if kind is CcRequestType.INITIAL:
@@ -337,9 +378,7 @@ class CtfSession:
                 for group in self._groups.values():
                     group.open_up()
             return
-        for group in self._flying:
-            if octets := group.given_up():
-                self._unreported[group.number, NO_ANSWER] += octets
+        self._doubt(NO_ANSWER)
         self._move(Event.NOT_DELIVERED, None, (), now)
 
     def _failure_handling(self) -> CreditControlFailureHandling:
@@ -414,6 +453,14 @@ class CtfSession:
         for group in self._groups.values():
             self._forgo(group, cause)
             group.stop()
+
+    def _doubt(self, cause: str) -> None:
+        """Nobody waits for an answer to what the request outstanding tells."""
+        for group in self._flying:
+            if octets := group.given_up():
+                self._unreported[group.number, cause] += octets
+                assert self._outstanding is not None
+                self._doubtful.append(Doubt(self._outstanding.cc_request_number, group.number, cause, octets))
 
     def _forgo(self, group: RatingGroup, cause: str) -> None:
         """What has passed and is in no report yet never will be."""
