@@ -2,8 +2,9 @@
 
     python -m conformance.mutants.node PROVISIONING.yaml [--mutant NAME] [--watchdog S] [--capabilities S]
 
-It prints one line of JSON when it listens: the ports of Gy and of a small HTTP door for top-ups, suspensions and EDRs.
-Nothing is kept over a restart. It is a test bed, not a product: `splitsim serve` is that.
+It prints one line of JSON when it listens: the ports of Gy and of a small HTTP door for orders, EDRs and bills. The
+orders of hook provision are files beside PROVISIONING.yaml. Nothing is kept over a restart. It is a test bed, not a
+product: `splitsim serve` is that.
 """
 
 from __future__ import annotations
@@ -13,19 +14,42 @@ import asyncio
 import json
 import signal
 import time
+from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
+from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
 from conformance.mutants.charging import PROVISIONING, WRAPS, Apply
 from conformance.mutants.faults import BY_NAME
-from ocs.charging.commands import Charge, Command, Expire, Outcome, Provision, PushAnswered, Receipt, SetStatus, TopUp
+from conformance.sut.bills import write_csv
+from conformance.sut.world import ALTERATIONS
+from ocs.billing.close import close_cycle
+from ocs.billing.documents import to_json
+from ocs.billing.runs import Written, books_of, run_of
+from ocs.charging.commands import (
+    ChangeProfile,
+    Charge,
+    Command,
+    Expire,
+    Outcome,
+    Provision,
+    PushAnswered,
+    Receipt,
+    SetStatus,
+    TopUp,
+)
 from ocs.charging.engine import Engine
+from ocs.files import FileError
 from ocs.gy.messages import Asr, Cca, ErrorAnswer, Rar
 from ocs.gy.node import Identity, Timers
 from ocs.gy.server import GyServer, PushAnswer
-from ocs.inventory.provisioning import load_provisioning
-from ocs.records.edr import Edr
-from ocs.records.text import write_csv
+from ocs.inventory.history import Change
+from ocs.inventory.provisioning import Provisioning, load_provisioning
+from ocs.inventory.register import Register
+from ocs.rating.cycle import cycle_named
+from ocs.records.edr import Edr, Transfer
+from ocs.records.text import to_csv
 from ocs.units import SECOND
 
 HOST = "ocs.splitsim.example"
@@ -35,13 +59,17 @@ REALM = "splitsim.example"
 class MutantOcs:
     """Engine and server in one loop."""
 
-    def __init__(self, timers: Timers) -> None:
+    def __init__(self, timers: Timers, folder: Path) -> None:
+        self._folder = folder
         self.engine = Engine(HOST, REALM)
         self._apply: Apply = self.engine.apply
         for wrap in WRAPS:
             self._apply = wrap(self._apply)
         self.server = GyServer(Identity(host=HOST, realm=REALM, origin_state_id=int(time.time())), timers=timers)
-        self.edrs: list[Edr] = []
+        self._edrs: list[Edr] = []
+        self._transfers: list[Transfer] = []
+        self._changes: list[Change] = []
+        self._provisioned: list[Provisioning] = []
         self._last = 0
         self._timer: asyncio.TimerHandle | None = None
         self._answers: set[asyncio.Task[None]] = set()
@@ -50,7 +78,19 @@ class MutantOcs:
         """One command; pushes are queued behind its answer."""
         self._last = max(self._last, time.time_ns() // 1000)
         outcome = self._apply(command, self._last)
-        self.edrs += outcome.edrs
+        self._edrs += outcome.edrs
+        self._transfers += outcome.transfers
+        self._changes += outcome.changes
+        return outcome
+
+    def provision(self, path: Path, request_id: str) -> Outcome:
+        """A file of accounts, plans, profiles and SIMs. FileError says what is wrong with it."""
+        provisioning = load_provisioning(path)
+        for change in PROVISIONING:
+            provisioning = change(provisioning)
+        outcome = self.apply(Provision(provisioning, request_id))
+        if not _error(outcome):
+            self._provisioned.append(provisioning)
         return outcome
 
     def push_all(self, outcome: Outcome) -> None:
@@ -112,47 +152,67 @@ class MutantOcs:
 
     def _operation(self, target: str) -> tuple[str, str]:
         url = urlsplit(target)
-        query = dict(parse_qsl(url.query))
-        request_id = query.get("id") or f"op/{time.time_ns()}"
-        command: Command
-        if url.path == "/topup":
-            command = TopUp(query["imsi"], query["split"], query["bundle"], request_id)
-        elif url.path in ("/suspend", "/resume"):
-            split = query.get("split") or None
-            if url.path == "/suspend":
-                command = SetStatus(query["imsi"], split, "suspended", "conformance", request_id)
-            else:
-                command = SetStatus(query["imsi"], split, "active", "conformance", request_id)
-        elif url.path == "/edrs":
-            return "200 OK", self._csv()
-        else:
+        query = dict(parse_qsl(url.query, keep_blank_values=True))
+        if url.path == "/edrs":
+            return "200 OK", self._records()
+        if url.path == "/invoices":
+            return "200 OK", self._bills()
+        try:
+            outcome = self._order(url.path, query)
+        except FileError as error:
+            return "409 Conflict", str(error)
+        except KeyError:
             return "404 Not Found", ""
-        outcome = self.apply(command)
         self.push_all(outcome)
         self.settle()
-        receipt = outcome.answer
-        assert isinstance(receipt, Receipt)
-        return ("409 Conflict", receipt.error) if receipt.error else ("200 OK", receipt.reference)
+        refusal = _error(outcome)
+        return ("409 Conflict", refusal) if refusal else ("200 OK", "")
 
-    def _csv(self) -> str:
-        path = Path(f"/dev/shm/edrs-{time.time_ns()}.csv") if Path("/dev/shm").is_dir() else Path("edrs.csv")
-        try:
-            write_csv(path, Edr, self.edrs)
-            return path.read_text()
-        finally:
-            path.unlink(missing_ok=True)
+    def _order(self, path: str, query: dict[str, str]) -> Outcome:
+        """KeyError: there is no such order."""
+        request_id = query.get("id") or f"op/{time.time_ns()}"
+        if path == "/provision":
+            return self.provision(self._folder / f"{query['what']}{query['imsi']}.yaml", request_id)
+        imsi, split = query["imsi"], query.get("split") or None
+        if path == "/alter":
+            profile, payers = ALTERATIONS[query["what"]]
+            return self.apply(ChangeProfile(imsi, profile, payers, {}, request_id))
+        if path == "/topup":
+            return self.apply(TopUp(imsi, query["split"], query["bundle"], request_id))
+        status: Literal["suspended", "active"] = {"/suspend": "suspended", "/resume": "active"}[path]  # type: ignore[assignment]
+        return self.apply(SetStatus(imsi, split, status, "conformance", request_id))
+
+    def _records(self) -> str:
+        text = StringIO()
+        to_csv(text, Edr, self._edrs)
+        return text.getvalue()
+
+    def _bills(self) -> str:
+        """Closes the cycle that runs, as if it ended now."""
+        written = Written(
+            register=Register.of(self._provisioned),
+            edrs=self._edrs,
+            transfers=self._transfers,
+            changes=self._changes,
+        )
+        operator = written.register.operator
+        cycle = cycle_named(f"{datetime.now(UTC):%Y-%m}", operator.time_zone, operator.cycle_day)
+        closed = close_cycle(cycle, books_of(cycle, run_of(cycle.id, {}, written), {}, written))
+        text = StringIO()
+        write_csv(text, (json.loads(to_json(document)) for document in closed.documents))
+        return text.getvalue()
+
+
+def _error(outcome: Outcome) -> str | None:
+    assert isinstance(outcome.answer, Receipt)
+    return outcome.answer.error
 
 
 async def serve(provisioning: Path, timers: Timers) -> None:
     """Runs one OCS until SIGTERM."""
-    ocs = MutantOcs(timers)
-    catalogue = load_provisioning(provisioning)
-    for change in PROVISIONING:
-        catalogue = change(catalogue)
-    outcome = ocs.apply(Provision(catalogue, "start"))
-    assert isinstance(outcome.answer, Receipt)
-    if outcome.answer.error:
-        raise SystemExit(outcome.answer.error)
+    ocs = MutantOcs(timers, provisioning.parent)
+    if error := _error(ocs.provision(provisioning, "start")):
+        raise SystemExit(error)
     await ocs.server.start("127.0.0.1", 0)
     door = await asyncio.start_server(ocs.operate, "127.0.0.1", 0)
     loop = asyncio.get_running_loop()

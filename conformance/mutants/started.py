@@ -12,7 +12,7 @@ from pathlib import Path
 
 from conformance.sut.hooks import Hooks
 from conformance.sut.ics import HookName, HookSpec, Http, Ics, Subscriber, Subscribers, Sut, Timers
-from conformance.sut.world import CLAIMS, EDR_COLUMNS, world, write_provisioning
+from conformance.sut.world import CLAIMS, EDR_COLUMNS, orders, world, write_provisioning
 from conformance.tester.request import Node
 from conformance.tester.station import Station
 
@@ -24,6 +24,8 @@ def started_node(mutant: str | None = None, *, watchdog_seconds: float = 2.0) ->
     with tempfile.TemporaryDirectory(prefix="splitsim-") as folder:
         path = Path(folder) / "provisioning.yaml"
         write_provisioning(provisioning, path)
+        for what, order in orders().items():
+            write_provisioning(order, path.with_name(f"{what}.yaml"))
         command = [sys.executable, "-m", "conformance.mutants.node", str(path), "--watchdog", str(watchdog_seconds)]
         command += ["--capabilities", "2", *(["--mutant", mutant] if mutant else [])]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -54,7 +56,10 @@ def _hooks(door: str) -> dict[HookName, HookSpec]:
         "top_up": get("/topup?imsi={imsi}&split={split}&bundle=more"),
         "suspend": get("/suspend?imsi={imsi}&split={split}"),
         "resume": get("/resume?imsi={imsi}&split={split}"),
+        "alter": get("/alter?imsi={imsi}&what={what}"),
+        "provision": get("/provision?what={what}&imsi={imsi}&id={id}"),
         "edrs": get("/edrs", EDR_COLUMNS),
+        "invoices": get("/invoices"),
     }
 
 

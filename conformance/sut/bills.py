@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 COLUMNS = (
     "document", "kind", "payer", "imsi", "virtual_iccid", "plan", "octets", "included", "overage", "period_start",
@@ -48,13 +48,14 @@ def rows_of(document: dict[str, Any]) -> Iterator[dict[str, object]]:
         }
 
 
-def print_csv(documents: Iterable[dict[str, Any]]) -> None:
+def write_csv(file: TextIO, documents: Iterable[dict[str, Any]]) -> None:
     """All of them, with a header."""
-    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for document in documents:
         writer.writerows(rows_of(document))
 
 
 if __name__ == "__main__":
-    print_csv(json.loads(path.read_bytes()) for path in sorted(Path(sys.argv[1]).glob("documents/*.json")))
+    paths = sorted(Path(sys.argv[1]).glob("documents/*.json"))
+    write_csv(sys.stdout, (json.loads(path.read_bytes()) for path in paths))

@@ -92,8 +92,11 @@ def _hooks(folder: Path, address: str) -> dict[HookName, HookSpec]:
 
 def _altering(profile: str, db: str) -> str:
     """The orders of hook alter (`conformance.cases.alterations`)."""
-    told = " ;; ".join(f"{what}) {profile} {arguments} {db}" for what, arguments in ALTERATIONS.items())
-    return f"case {{what}} in {told} ;; *) exit 2 ;; esac"
+    orders = []
+    for what, (name, payers) in ALTERATIONS.items():
+        told = [*([name] if name else []), *(f"--payer {split}={account}" for split, account in payers.items())]
+        orders.append(f"{what}) {profile} {' '.join(told)} {db} ;;")
+    return f"case {{what}} in {' '.join(orders)} *) exit 2 ;; esac"
 
 
 def _closing(splitsim: str, db: str) -> str:

@@ -94,12 +94,12 @@ PROFILES: list[dict[str, object]] = [
     _profile("pool", {**_FLEET, "plan": "pool"}),
 ]
 
-ALTERATIONS = {
-    "group_to_enterprise": "moved --payer wifi=driver",
-    "new_owner": "shared --payer wifi=buyer",
-    "no_profile": "",
+ALTERATIONS: dict[str, tuple[str | None, dict[str, str]]] = {
+    "group_to_enterprise": ("moved", {"wifi": "driver"}),
+    "new_owner": ("shared", {"wifi": "buyer"}),
+    "no_profile": (None, {}),
 }
-"""What hook alter says to `splitsim profile IMSI`, by the names of `conformance.cases.alterations`."""
+"""The profile that a SIM gets, and who pays for its splits, by the names of `conformance.cases.alterations`."""
 
 
 class Issued:
