@@ -95,8 +95,8 @@ class Evidence:
     exchanges: list[Exchange]
     pushes: list[Push]
     purchases: list[Purchase]
-    unreported: dict[tuple[str, str], int]
-    """Octets that no report covers, by (car, split id): a run without faults has none."""
+    unreported: dict[tuple[str, str, str], int]
+    """Octets that no report covers, by (car, split id, cause): a run without faults has none."""
     edrs: list[Edr]
     transfers: list[Transfer]
     rated: list[RatedRecord]
@@ -104,6 +104,10 @@ class Evidence:
     differences: list[Difference]
     """What the operator's own reconciliation found."""
     twin: Twin
+    repeats: list[Exchange] = field(default_factory=list)
+    """Requests that the OCS got once more: on a network that loses and doubles them."""
+    faulty: bool = False
+    """The scenario has the network go wrong."""
 
     def splits(self) -> Iterator[tuple[str, Sim, Split]]:
         """Every split of every car, in order of cars."""
@@ -140,10 +144,16 @@ class Evidence:
         name = normal_apn(apn)
         return self._owners.get((vehicle, name, rating_group)) or self._owners.get((vehicle, name, None))
 
-    def parties_on(self, vehicle: str, apn: str) -> set[Party]:
+    def parties_on(self, vehicle: str, apn: str) -> frozenset[Party]:
         """Who shares the APN on this car."""
-        name = normal_apn(apn)
-        return {share.party for (car, at, _), share in self._owners.items() if car == vehicle and at == name}
+        return self._parties.get((vehicle, normal_apn(apn)), frozenset())
+
+    @cached_property
+    def _parties(self) -> dict[tuple[str, str], frozenset[Party]]:
+        found: dict[tuple[str, str], set[Party]] = defaultdict(set)
+        for (vehicle, apn, _), share in self._owners.items():
+            found[vehicle, apn].add(share.party)
+        return {key: frozenset(parties) for key, parties in found.items()}
 
     @cached_property
     def vehicle_of(self) -> dict[str, str]:
@@ -158,6 +168,14 @@ class Evidence:
     def asks(self) -> list[Ask]:
         """Every rating group of every exchange, in the order in which they were said."""
         return [ask for exchange in self.exchanges for ask in asks_of(exchange)]
+
+    @cached_property
+    def unreported_by_share(self) -> dict[tuple[str, str], int]:
+        """Octets that no report covers, by (car, split id)."""
+        found: dict[tuple[str, str], int] = defaultdict(int)
+        for (vehicle, split_id, _), octets in self.unreported.items():
+            found[vehicle, split_id] += octets
+        return found
 
     @cached_property
     def steps_by_share(self) -> dict[tuple[str, str], list[Step]]:
@@ -205,7 +223,12 @@ class Evidence:
 
     def local(self, at: int) -> str:
         """An instant in the operator's local time, for a message."""
-        return utc(at).astimezone(self.zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+        return local(at, self.zone)
+
+
+def local(at: int, zone: ZoneInfo) -> str:
+    """An instant in a time zone, for a message."""
+    return utc(at).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 @dataclass

@@ -62,7 +62,7 @@ class Verdict:
                     "check": item.check.name(),
                     "says": item.says,
                     "verdict": "pass" if item.passed else "fail",
-                    "seen": item.judgement.seen,
+                    "seen": dict(sorted(item.judgement.seen.items())),
                     "findings": len(item.judgement.findings),
                     "first": [
                         {"message": finding.message, "vehicle": finding.vehicle, "octets": finding.octets}

@@ -24,7 +24,7 @@ class DocumentsAddUp(Check):
     check: Literal["documents_add_up"]
     needs = ("documents", "lines")
 
-    def _look(self, evidence: Evidence, judgement: Judgement) -> None:
+    def _look_at_bills(self, evidence: Evidence, judgement: Judgement) -> None:
         shares: dict[str, list[Share]] = defaultdict(list)
         for share in evidence.shares.values():
             shares[share.payer].append(share)
@@ -112,6 +112,8 @@ class ReconciliationAgrees(Check):
 
     def _look(self, evidence: Evidence, judgement: Judgement) -> None:
         judgement.count("EDRs reconciled", len(evidence.edrs))
+
+    def _look_at_bills(self, evidence: Evidence, judgement: Judgement) -> None:
         for difference in evidence.differences:
             judgement.wrong_sum("reconciliation", 0, str(difference))
 

@@ -24,6 +24,7 @@ class EnterpriseUnaffected(Check):
     check: Literal["enterprise_unaffected"]
 
     needs = ("enterprise MSCCs",)
+    needs_twin = True
 
     def _look(self, evidence: Evidence, judgement: Judgement) -> None:
         own, shared = _by_apn(evidence, evidence.exchanges)

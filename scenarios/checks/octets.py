@@ -39,10 +39,17 @@ class OctetsAddUp(Check):
                 lost = told - recorded[key]
                 what = f"{told:,} octets were reported, {recorded[key]:,} are in EDRs"
                 judgement.wrong_sum(vehicle, abs(lost), f"split {split_id!r}: {what}: a difference of {lost:+,} octets")
-        settled = {record.edr_id: (record.octets_in_bundle, record.octets_overage) for record in evidence.rated}
         for edr in evidence.edrs:
             judgement.count("EDRs")
-            self._look_at_record(evidence, judgement, edr, settled.get(edr.edr_id))
+            if edr.party != "b2b":
+                self._look_at_record(evidence, judgement, edr, None)
+
+    def _look_at_bills(self, evidence: Evidence, judgement: Judgement) -> None:
+        """What postpaid octets come to is known when the cycle is closed."""
+        settled = {record.edr_id: (record.octets_in_bundle, record.octets_overage) for record in evidence.rated}
+        for edr in evidence.edrs:
+            if edr.party == "b2b":
+                self._look_at_record(evidence, judgement, edr, settled.get(edr.edr_id))
 
     def _look_at_record(
         self, evidence: Evidence, judgement: Judgement, edr: Edr, settled: tuple[int, int] | None

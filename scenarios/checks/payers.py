@@ -22,11 +22,6 @@ class PayersKeptApart(Check):
     needs = ("EDRs", "enterprise invoices", "consumer statements")
 
     def _look(self, evidence: Evidence, judgement: Judgement) -> None:
-        moved: Counter[str] = Counter()
-        for key, steps in evidence.steps_by_share.items():
-            moved[evidence.shares[key].payer] += sum(step.octets for step in steps)
-        billed: Counter[str] = Counter()
-        cycles = {document.cycle_id for document in evidence.documents}
         for edr in evidence.edrs:
             judgement.count("EDRs")
             vehicle = evidence.vehicle_of.get(edr.physical_imsi, "an unknown car")
@@ -38,8 +33,18 @@ class PayersKeptApart(Check):
                 what = f"{edr.octets_total:,} octets of {edr.apn} / RG {edr.rating_group} were {charged}"
                 what = f"{what}; by the scenario {payer or 'nobody'!r} pays for them"
                 judgement.wrong(vehicle, edr.event_time, edr.octets_total, what)
+
+    def _look_at_bills(self, evidence: Evidence, judgement: Judgement) -> None:
+        moved: Counter[str] = Counter()
+        for key, steps in evidence.steps_by_share.items():
+            moved[evidence.shares[key].payer] += sum(step.octets for step in steps)
+        billed: Counter[str] = Counter()
+        cycles = {document.cycle_id for document in evidence.documents}
+        for edr in evidence.edrs:
             if edr.cycle_id not in cycles:
-                billed[payer] += edr.octets_total
+                vehicle = evidence.vehicle_of.get(edr.physical_imsi, "")
+                share = evidence.owner(vehicle, edr.apn, edr.rating_group)
+                billed[share.payer if share else ""] += edr.octets_total
         shares: dict[str, list[Share]] = defaultdict(list)
         for share in evidence.shares.values():
             shares[share.payer].append(share)
