@@ -6,46 +6,45 @@ New here? Read `README.md`, then `ocs/__init__.py`, `sim/__init__.py`, `scenario
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from importlib import import_module
+from typing import Any, Final
 
 import typer
 from typer.core import TyperGroup
 
-from ocs.bench.cli import add_commands as add_bench_commands
-from ocs.cli import add_commands as add_ocs_commands
-from scenarios.cli import add_commands as add_scenario_commands
-from sim.cli import add_commands as add_gateway_commands
+_ROOMS: Final = ("scenarios.cli", "sim.cli", "ocs.cli", "ocs.bench.cli", "conformance.cli")
+"""In the order in which help shows them."""
+_SEARCH: Final = ("ocs.cli", "sim.cli", "scenarios.cli", "ocs.bench.cli", "conformance.cli")
 
 
-class _FrontDoor(TyperGroup):
-    """Opens the conformance suite only for who goes there: its many cases would cost each other command a quarter of
-    its start, and the suite itself starts these commands as hooks.
-    """
+@cache
+def _commands(room: str) -> dict[str, Any]:
+    commands = typer.Typer(callback=lambda: None)
+    import_module(room).add_commands(commands)
+    group = typer.main.get_command(commands)
+    assert isinstance(group, TyperGroup)
+    return dict(group.commands)
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), "conformance"]
+
+class _Rooms(TyperGroup):
+    """Enters no more rooms than a command needs: an OCS that starts anew has no time to get a fleet ready."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name != "conformance":
-            return super().get_command(ctx, cmd_name)
-        from conformance.cli import commands
+        return next((found for room in _SEARCH if (found := _commands(room).get(cmd_name))), None)
 
-        suite = typer.main.get_command(commands)
-        suite.name = cmd_name
-        return suite
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [name for room in _ROOMS for name in _commands(room)]
 
 
 app = typer.Typer(
-    cls=_FrontDoor,
+    cls=_Rooms,
+    callback=lambda: None,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Network simulator and conformance harness for split billing on one SIM.",
 )
-add_scenario_commands(app)
-add_gateway_commands(app)
-add_ocs_commands(app)
-add_bench_commands(app)
 
 
 def main() -> None:
