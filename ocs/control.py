@@ -3,8 +3,8 @@
     {"do": "TopUp", "body": {"imsi": "...", "split_id": "wifi", "bundle_id": "1gb", "request_id": "..."}}
     {"reference": "...", "error": null}
 
-`do` names an operator's command of `ocs.charging.commands`, or `sims`, `usage`, `checkpoint`, `shutdown`. Only the user
-who started the server may connect (mode 0600).
+`do` names an operator's command of `ocs.charging.commands`, or `sims`, `usage`, `status`, `metrics`, `checkpoint`,
+`shutdown`. Only the user who started the server may connect (mode 0600).
 """
 
 from __future__ import annotations
@@ -49,8 +49,10 @@ def beside(store: Store) -> Path:
     return store.with_name(f"{store.name}.control")
 
 
-async def listen(path: Path, service: Service, shutdown: Callable[[], None]) -> asyncio.Server:
-    """Serve the control socket at `path`.
+async def listen(
+    path: Path, service: Service, shutdown: Callable[[], None], metrics: Callable[[], str] = str
+) -> asyncio.Server:
+    """Serve the control socket at `path`. `metrics` gives what `ocs.metrics` has counted.
 
     Raises:
         OSError: it cannot be made.
@@ -59,7 +61,7 @@ async def listen(path: Path, service: Service, shutdown: Callable[[], None]) -> 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, ValueError):
             while line := await reader.readline():
-                writer.write(msgspec.json.encode(await _answer(line, service, shutdown)) + b"\n")
+                writer.write(msgspec.json.encode(await _answer(line, service, shutdown, metrics)) + b"\n")
                 await writer.drain()
         writer.close()
 
@@ -74,12 +76,16 @@ async def listen(path: Path, service: Service, shutdown: Callable[[], None]) -> 
         os.umask(mask)
 
 
-async def _answer(line: bytes, service: Service, shutdown: Callable[[], None]) -> Any:
+async def _answer(line: bytes, service: Service, shutdown: Callable[[], None], metrics: Callable[[], str]) -> Any:
     try:
         asked = msgspec.json.decode(line, type=dict[str, Any])
         do, body = asked["do"], asked.get("body", {})
         if do in _VIEWS:
             return list(_VIEWS[do](service.state))
+        if do == "status":
+            return {"ready": service.ready, "journal_rows": service.rows, "journal_lag_rows": service.lag}
+        if do == "metrics":
+            return {"text": metrics()}
         if do == "shutdown":
             shutdown()
             return Receipt("shutting down")
@@ -110,8 +116,8 @@ def _command(do: str, body: dict[str, Any]) -> Command:
     return command
 
 
-def ask(path: Path, do: str, body: dict[str, Any] | None = None) -> Any:
-    """Send one line to the server at `path`, and give what it answers.
+def ask(path: Path, do: str, body: dict[str, Any] | None = None, *, seconds: float = _SECONDS) -> Any:
+    """Send one line to the server at `path`, and give what it answers within `seconds`.
 
     Raises:
         ControlError: nobody is there, or the answer makes no sense.
@@ -119,7 +125,7 @@ def ask(path: Path, do: str, body: dict[str, Any] | None = None) -> Any:
     line = msgspec.json.encode({"do": do, "body": body or {}}) + b"\n"
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-            sock.settimeout(_SECONDS)
+            sock.settimeout(seconds)
             sock.connect(str(path))
             sock.sendall(line)
             with sock.makefile("rb") as answers:

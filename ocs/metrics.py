@@ -1,32 +1,25 @@
-"""What a monitoring system asks a served OCS over HTTP.
-
-/metrics   counters and gauges in Prometheus' text format 0.0.4
-/health    200 as long as the process answers
-/ready     200 while requests are served, 503 while the store cannot be written
-"""
+"""What a served OCS counts, and what stands now, in Prometheus' text format 0.0.4."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
-from http import HTTPStatus
 from typing import Final
 
-from ocs.charging.commands import Charge, Command, Outcome
+from ocs.charging.commands import Charge, Command, Expire, Outcome
 from ocs.charging.state import State
-from ocs.gy.events import Event, PeerOpened
-from ocs.gy.messages import Cca, CcRequestType, Rar
+from ocs.deadlines import passed
+from ocs.gy.events import Event, PeerOpened, RequestRefused
+from ocs.gy.messages import Cca, Ccr, CcRequestType, Rar
+from ocs.gy.server import GyServer
 from ocs.service import Service
 from ocs.store.journal import StoreError
 from ocs.units import SECOND
 
+_REFUSED: Final = 3000
 _BOUNDS: Final = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 500_000, 1_000_000)
 """Upper bounds of the classes of durations, in microseconds."""
-_REQUEST_OCTETS: Final = 8_192
-_REQUEST_SECONDS: Final = 5.0
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -37,10 +30,13 @@ class Metrics:
     def __init__(self, clock: Callable[[], int]) -> None:
         self._clock = clock
         self._requests: Counter[tuple[int, int]] = Counter()
+        self._services: Counter[int] = Counter()
+        self._refused: Counter[int] = Counter()
         self._commands: Counter[str] = Counter()
         self._durations = [0] * (len(_BOUNDS) + 1)
         self._duration_sum = 0
         self._pushes: Counter[str] = Counter()
+        self._passed: Counter[str] = Counter()
         self._alarms = 0
         self._overrun_octets = 0
         self._opened = 0
@@ -52,22 +48,36 @@ class Metrics:
             duration = max(0, self._clock() - at)
             self._durations[bisect_left(_BOUNDS, duration)] += 1
             self._duration_sum += duration
+            for mscc in outcome.answer.multiple_services_credit_control:
+                if mscc.result_code is not None and mscc.result_code >= _REFUSED:
+                    self._services[mscc.result_code] += 1
         else:
             self._commands[type(command).__name__] += 1
         for edr in outcome.edrs:
             if edr.octets_overrun:
                 self._overrun_octets += edr.octets_overrun
+        for transfer in outcome.transfers:
+            ended = passed(transfer)
+            if ended is not None and (ended.what != "session" or isinstance(command, Expire)):
+                self._passed[ended.what] += 1
         for push in outcome.pushes:
             self._pushes["RAR" if isinstance(push, Rar) else "ASR"] += 1
         self._alarms += len(outcome.alarms)
 
     def observe(self, host: str | None, event: Event) -> None:
         """Take in what happens on a connection: an `observe` of `GyServer`."""
-        self._opened += isinstance(event, PeerOpened)
+        if isinstance(event, PeerOpened):
+            self._opened += 1
+        elif isinstance(event, RequestRefused):
+            self._refused[event.failure.result_code] += 1
 
-    def text(self, service: Service) -> str:
+    def refused(self, _ccr: Ccr, result: int) -> None:
+        """Take in a request that nothing was done about: an `on_refusal` of `Service`."""
+        self._refused[result] += 1
+
+    def text(self, service: Service, server: GyServer) -> str:
         """All of it, with what stands now."""
-        return "\n".join([*self._counters(), *self._standing(service)]) + "\n"
+        return "\n".join([*self._counters(), *_standing(service), *_connected(server)]) + "\n"
 
     def _counters(self) -> Iterator[str]:
         requests: dict[Labels, int] = {
@@ -75,27 +85,50 @@ class Metrics:
             for (kind, code), number in self._requests.items()
         }
         yield from _family("requests_total", "counter", "CCRs answered, by type and Result-Code.", requests)
+        services: dict[Labels, int] = {(("result", str(int(code))),): n for code, n in self._services.items()}
+        yield from _family(
+            "services_refused_total", "counter", "MSCCs that were not granted, by Result-Code.", services
+        )
+        refused: dict[Labels, int] = {(("result", str(int(code))),): n for code, n in self._refused.items()}
+        yield from _family(
+            "requests_refused_total", "counter", "Requests that never reached charging, by Result-Code.", refused
+        )
         yield from _histogram("request_seconds", self._durations, self._duration_sum)
         commands: dict[Labels, int] = {(("kind", kind),): number for kind, number in self._commands.items()}
         yield from _family("commands_total", "counter", "Other commands done, by kind.", commands)
         pushes: dict[Labels, int] = {(("message", kind),): number for kind, number in self._pushes.items()}
         yield from _family("pushes_total", "counter", "RARs and ASRs made.", pushes)
+        ended: dict[Labels, int] = {(("what", what),): number for what, number in self._passed.items()}
+        yield from _family("expiries_total", "counter", "Reservations, buckets and sessions ended by time.", ended)
         yield from _family("alarms_total", "counter", "What an operator should have looked at.", {(): self._alarms})
         overrun: dict[Labels, int] = {(): self._overrun_octets}
         yield from _family("overrun_octets_total", "counter", "Used, and covered by no bucket.", overrun)
         yield from _family("peers_opened_total", "counter", "Gy connections opened.", {(): self._opened})
 
-    def _standing(self, service: Service) -> Iterator[str]:
-        yield from _family("ready", "gauge", "1 while requests are served.", {(): int(service.ready)})
-        yield from _family("journal_rows", "gauge", "Rows in the journal.", {(): service.rows})
-        yield from _family("journal_lag_rows", "gauge", "Rows that the tables lack.", {(): service.lag})
-        try:
-            state = service.state
-        except StoreError:
-            return
-        opened, reserved = _held(state)
-        yield from _family("sessions_open", "gauge", "Credit-control sessions.", {(): opened})
-        yield from _family("reserved_octets", "gauge", "In reservations of prepaid and limited credit.", {(): reserved})
+
+def _standing(service: Service) -> Iterator[str]:
+    yield from _family("ready", "gauge", "1 while requests are served.", {(): int(service.ready)})
+    yield from _family("journal_rows", "gauge", "Rows in the journal.", {(): service.rows})
+    yield from _family("journal_lag_rows", "gauge", "Rows that the tables lack.", {(): service.lag})
+    try:
+        state = service.state
+    except StoreError:
+        return
+    opened, reserved = _held(state)
+    yield from _family("sessions_open", "gauge", "Credit-control sessions.", {(): opened})
+    yield from _family("reserved_octets", "gauge", "In reservations of prepaid and limited credit.", {(): reserved})
+
+
+def _connected(server: GyServer) -> Iterator[str]:
+    yield from _family("requests_waiting", "gauge", "CCRs that were read and not yet taken up.", {(): server.waiting})
+    peers: dict[Labels, int] = {(("peer", host),): 1 for host in server.connected}
+    yield from _family("peer_connected", "gauge", "Open Gy connections, by the peer's Origin-Host.", peers)
+    yield from _family(
+        "connections_half_open",
+        "gauge",
+        "Connections of peers that have not said who they are.",
+        {(): server.half_open},
+    )
 
 
 def _held(state: State) -> tuple[int, int]:
@@ -125,46 +158,3 @@ def _histogram(name: str, numbers: list[int], total: int) -> Iterator[str]:
 def _seconds(micros: int) -> str:
     whole, part = divmod(micros, SECOND)
     return f"{whole}.{part:06}"
-
-
-async def listen(host: str, port: int, service: Service, metrics: Metrics) -> asyncio.Server:
-    """Serve these pages; with port 0 the system chooses.
-
-    Raises:
-        OSError: the address is taken.
-    """
-
-    def page(path: str) -> tuple[HTTPStatus, str]:
-        match path:
-            case "/metrics":
-                return HTTPStatus.OK, metrics.text(service)
-            case "/health":
-                return HTTPStatus.OK, "alive\n"
-            case "/ready":
-                ready = service.ready
-                return (HTTPStatus.OK, "ready\n") if ready else (HTTPStatus.SERVICE_UNAVAILABLE, "not ready\n")
-        return HTTPStatus.NOT_FOUND, "/metrics, /health or /ready\n"
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, ValueError, EOFError, asyncio.LimitOverrunError):
-            async with asyncio.timeout(_REQUEST_SECONDS):
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-                method, target, _ = head.split("\r\n", 1)[0].split(" ")
-                status, body = page(target.partition("?")[0])
-                if method not in ("GET", "HEAD"):
-                    status, body = HTTPStatus.METHOD_NOT_ALLOWED, "GET or HEAD\n"
-                writer.write(_response(status, body, whole=method != "HEAD"))
-                await writer.drain()
-        writer.close()
-
-    return await asyncio.start_server(serve, host, port, limit=_REQUEST_OCTETS)
-
-
-def _response(status: HTTPStatus, body: str, *, whole: bool) -> bytes:
-    content = body.encode()
-    head = (
-        f"HTTP/1.1 {status.value} {status.phrase}\r\n"
-        "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
-        f"Content-Length: {len(content)}\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode() + (content if whole else b"")

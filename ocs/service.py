@@ -69,7 +69,8 @@ class Service:
     """One OCS. `clock` gives microseconds UTC.
 
     `watch_deadlines`: False where the owner sends `Expire` itself, in virtual time. `on_outcome` sees every command
-    that has become durable, with its instant and what it did; `on_trouble` what an operator has to know.
+    that has become durable, with its instant and what it did; `on_refusal` every request that nothing was done about,
+    with its Result-Code; `on_trouble` what an operator has to know.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Service:
         *,
         watch_deadlines: bool = True,
         on_outcome: Callable[[Command, int, Outcome], None] | None = None,
+        on_refusal: Callable[[Ccr, int], None] = lambda _, __: None,
         on_trouble: Callable[[str], None] = log.error,
     ) -> None:
         self.engine = engine
@@ -89,6 +91,7 @@ class Service:
         self._clock = clock
         self._watch_deadlines = watch_deadlines
         self._on_outcome = on_outcome
+        self._on_refusal = on_refusal
         self._on_trouble = on_trouble
         self._now = 0
         self._idle = asyncio.Event()
@@ -279,7 +282,9 @@ class Service:
         """Nothing of the batch has happened: say so."""
         for command, incoming in batch:
             if incoming is not None and isinstance(command, Charge):
-                incoming.respond(answer(command.ccr, self._server.identity))
+                refusal = answer(command.ccr, self._server.identity)
+                incoming.respond(refusal)
+                self._on_refusal(command.ccr, refusal.result_code)
         self._server.flush()
 
     def _forget(self) -> None:

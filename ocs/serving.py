@@ -1,4 +1,7 @@
-"""`splitsim serve` without its command line: store, engine, Gy server and control socket, from start to orderly end."""
+"""`splitsim serve` without its command line: store, engine, Gy server, control socket, from start to orderly end.
+
+Two processes: this one, and where --http is wanted a web process (`ocs.web`) that this one starts and ends.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import ssl
 import tempfile
 import time
@@ -18,23 +22,25 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ocs import metrics
+from ocs import logs, metrics
 from ocs.address import Address, Store
 from ocs.charging.commands import Command, Outcome, Provision, Receipt
 from ocs.charging.engine import Engine
 from ocs.control import beside, listen
-from ocs.gy.events import Event, PeerClosed, PeerOpened, RequestRefused
+from ocs.gy.events import Event
+from ocs.gy.messages import Ccr
 from ocs.gy.node import Identity
 from ocs.gy.server import GyServer
 from ocs.inventory.provisioning import Provisioning, Sim
+from ocs.logs import tell
 from ocs.service import Service, spare_the_collector
 from ocs.store.journal import Journal, MemoryJournal, StoreError, StoreInUseError
 from ocs.store.rows import command_of
 from ocs.store.stores import open_journal
+from ocs.web import keeping as web
 
 _STANDBY_SECONDS: Final = 0.25
 """Between two looks of a standby at the store that it waits for."""
-log = logging.getLogger("splitsim.serve")
 
 
 class ServeError(Exception):
@@ -62,7 +68,7 @@ class Settings:
     standby: bool = False
     """Wait until nobody owns the store any more."""
     http: Address | None = None
-    """Where `ocs.metrics` is asked; None: nowhere."""
+    """Where the web process listens; None: there is none."""
 
 
 class Started(NamedTuple):
@@ -106,18 +112,26 @@ async def serve(settings: Settings, started: Callable[[Started], None]) -> None:
         return not settings.known_peers or host.lower() in {name.lower() for name in known}
 
     counted = metrics.Metrics(now)
+    teller = logs.Teller(lambda: service.engine.state)
+    serving: asyncio.Task[None] | None = None
 
     def on_outcome(command: Command, at: int, outcome: Outcome) -> None:
         counted.count(command, at, outcome)
-        _on_outcome(command, at, outcome)
+        if serving is not None:  # whether what is done before that stands is not known yet
+            teller.on_outcome(command, at, outcome)
+
+    def on_refusal(ccr: Ccr, result: int) -> None:
+        counted.refused(ccr, result)
+        teller.refused(ccr, result)
 
     def observe(host: str | None, event: Event) -> None:
         counted.observe(host, event)
-        _observe(host, event)
+        teller.observe(host, event)
 
     server = GyServer(settings.identity, tolerance=tolerance, allows=allows, observe=observe)
-    service = Service(engine, journal, server, now, on_outcome=on_outcome, on_trouble=log.error)
-    control: asyncio.Server | None = None
+    service = Service(
+        engine, journal, server, now, on_outcome=on_outcome, on_refusal=on_refusal, on_trouble=_on_trouble
+    )
     try:
         service.recover()
         reasons += await _provision(service, journal, settings.provisioning)
@@ -128,28 +142,31 @@ async def serve(settings: Settings, started: Callable[[Started], None]) -> None:
     except OSError as error:
         reasons.append(f"--gy {settings.gy}: {error.strerror or error}")
     path = settings.control or (None if reasons else _control_path(settings.store, server.port))
+    control: asyncio.Server | None = None
     if path is not None:
         try:
-            control = await listen(path, service, stopping.set)
+            control = await listen(path, service, stopping.set, lambda: counted.text(service, server))
         except OSError as error:
             reasons.append(f"--control {path}: {error.strerror or error}")
-    http: asyncio.Server | None = None
+    http: socket.socket | None = None
     if settings.http is not None:
         try:
-            http = await metrics.listen(*settings.http, service, counted)
+            http = web.opened(settings.http)
         except OSError as error:
             reasons.append(f"--http {settings.http}: {error.strerror or error}")
-    serving: asyncio.Task[None] | None = None
     if not reasons:
         assert path is not None
         _on_signals(stopping)
         spare_the_collector()
         serving = asyncio.create_task(service.run())
-        gy = Address(settings.gy.host, server.port)
-        asked_at = None if http is None else Address(*http.sockets[0].getsockname()[:2])
-        started(Started(gy, path, asked_at, service.engine))
+        keeping = asyncio.create_task(web.keep(http, path, _on_trouble)) if http is not None else None
+        at_http = Address(*http.getsockname()[:2]) if http is not None else None
+        started(Started(Address(settings.gy.host, server.port), path, at_http, service.engine))
         await _first(stopping, serving)
-        log.info("stopping")
+        tell(logging.INFO, "stopping")
+        if keeping is not None:
+            keeping.cancel()
+            await asyncio.wait({keeping})
     if control is not None and path is not None:
         control.close()
         path.unlink(missing_ok=True)
@@ -176,7 +193,7 @@ async def _owned(store: Store, standby: bool, stopping: asyncio.Event) -> Journa
             if not standby or not (waiting or isinstance(error, StoreInUseError)):
                 raise
             if not waiting:
-                log.warning("standing by: %s", error)
+                tell(logging.WARNING, "standing by", reason=error)
                 _on_signals(stopping)
                 waiting = True
         with contextlib.suppress(TimeoutError):
@@ -232,19 +249,5 @@ def _on_signals(stopping: asyncio.Event) -> None:
         loop.add_signal_handler(number, stop)
 
 
-def _on_outcome(command: Command, at: int, outcome: Outcome) -> None:
-    for alarm in outcome.alarms:
-        log.warning("alarm %s", alarm)
-    if not hasattr(command, "ccr") and outcome.answer is not None:
-        log.info("%s %s", type(command).__name__, outcome.answer)
-
-
-def _observe(host: str | None, event: Event) -> None:
-    match event:
-        case PeerOpened():
-            log.info("peer %s opened", host)
-        case PeerClosed():
-            log.info("peer %s closed: %s", host or "unknown", event.reason)
-        case RequestRefused():
-            failure = event.failure
-            log.warning("peer %s request refused with %d: %s", host or "unknown", failure.result_code, failure.text)
+def _on_trouble(text: str) -> None:
+    tell(logging.ERROR, "trouble", text=text)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import ssl
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
-from ocs import overview
-from ocs.address import Address, Database, address
-from ocs.address import store as store_at
-from ocs.commands.options import ControlPath, Db, bad, table
+from ocs import logs, overview
+from ocs.address import Store
+from ocs.commands.configuration import ServeOptions, option, options, template
+from ocs.commands.options import bad, table
 from ocs.files import FileError
 from ocs.gy.node import Identity
 from ocs.gy.tls import server_context
@@ -26,86 +24,70 @@ from ocs.serving import ServeError, Settings, Started, serve
 DEMO: Final = Path(__file__).parents[1] / "demo.yaml"
 
 
-class LogLevel(Enum):
-    """How much `serve` tells on standard error."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
+def _print_template(asked: bool) -> None:
+    if asked:
+        typer.echo(template(), nl=False)
+        raise typer.Exit
 
 
 def serve_command(
-    provision: Annotated[
+    config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Accounts, plans, profiles, SIMs; a demo catalogue if not given."),
+        typer.Option(metavar="FILE", help="A file with these options (YAML); the command line wins over it."),
     ] = None,
-    db: Db = None,
-    gy: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="Where Gy clients connect; port 0: any.")
-    ] = "127.0.0.1:3868",
-    control_path: ControlPath = None,
-    origin_host: Annotated[str, typer.Option(help="Our DiameterIdentity.")] = "ocs.example",
-    origin_realm: Annotated[str, typer.Option(help="Our realm.")] = "example",
-    known_peers: Annotated[
-        bool, typer.Option("--known-peers", help="Only the provisioned peers may connect; others get 3010.")
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--template", is_eager=True, callback=_print_template, help="Print such a file, with every default."
+        ),
     ] = False,
-    tls_cert: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Our certificate chain (PEM): Gy over TLS.")
-    ] = None,
-    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key (PEM).")] = None,
-    tls_clients: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Authorities (PEM) by which peers have to be certified.")
-    ] = None,
-    standby: Annotated[
-        bool, typer.Option("--standby", help="Wait until no other process owns the store, then take over.")
-    ] = False,
-    http: Annotated[
-        str | None,
-        typer.Option(metavar="HOST:PORT", help="Where /metrics, /health and /ready are asked for over HTTP."),
-    ] = None,
-    log_level: Annotated[LogLevel, typer.Option(help="How much is told on standard error.")] = LogLevel.WARNING,
+    provision: Annotated[str | None, option("provision", "FILE")] = None,
+    db: Annotated[str | None, option("db", "URL")] = None,
+    gy: Annotated[str | None, option("gy", "HOST:PORT")] = None,
+    control: Annotated[str | None, option("control", "PATH")] = None,
+    http: Annotated[str | None, option("http", "HOST:PORT")] = None,
+    origin_host: Annotated[str | None, option("origin_host")] = None,
+    origin_realm: Annotated[str | None, option("origin_realm")] = None,
+    known_peers: Annotated[bool | None, option("known_peers")] = None,
+    tls_cert: Annotated[str | None, option("tls_cert", "FILE")] = None,
+    tls_key: Annotated[str | None, option("tls_key", "FILE")] = None,
+    tls_clients: Annotated[str | None, option("tls_clients", "FILE")] = None,
+    standby: Annotated[bool | None, option("standby")] = None,
+    log: Annotated[str | None, option("log", "FORM")] = None,
+    log_level: Annotated[str | None, option("log_level", "LEVEL")] = None,
 ) -> None:
     """A running OCS."""
+    given = {name: value for name, value in locals().items() if name in ServeOptions.model_fields}
     mistakes: list[str] = []
-    provisioning, gy_address, store = Provisioning(), Address("", 0), None
+    wanted = options(config, given, mistakes)
+    provisioning, tls = Provisioning(), None
     try:
-        provisioning = load_provisioning(provision or DEMO)
+        provisioning = load_provisioning(wanted.provision or DEMO)
     except FileError as error:
         mistakes += map(str, error.mistakes)
     try:
-        gy_address = address(gy)
-    except ValueError as error:
-        mistakes.append(f"--gy: {error}")
-    http_address: Address | None = None
-    try:
-        http_address = address(http) if http is not None else None
-    except ValueError as error:
-        mistakes.append(f"--http: {error}")
-    try:
-        store = store_at(db) if db is not None else None
-    except ValueError as error:
-        mistakes.append(f"--db: {error}")
-    try:
-        tls = _tls(tls_cert, tls_key, tls_clients)
+        tls = _tls(wanted.tls_cert, wanted.tls_key, wanted.tls_clients)
     except ValueError as error:
         mistakes.append(str(error))
-    if standby and db is None:
+    if wanted.standby and wanted.db is None and not mistakes:
         mistakes.append("--standby: needs --db: the store to wait for")
     if mistakes:
         raise bad(*mistakes)
-    logging.basicConfig(
-        level=log_level.value.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
-    )
-    identity = Identity(host=origin_host, realm=origin_realm)
+    logs.set_up(wanted.log, wanted.log_level)
     settings = Settings(
-        provisioning, gy_address, store, control_path, identity, known_peers, tls, standby, http_address
+        provisioning=provisioning,
+        gy=wanted.gy,
+        store=wanted.db,
+        control=wanted.control,
+        identity=Identity(host=wanted.origin_host, realm=wanted.origin_realm),
+        known_peers=wanted.known_peers,
+        tls=tls,
+        standby=wanted.standby,
+        http=wanted.http,
     )
-
-    shown = str(store) if isinstance(store, Database) else db
 
     def started(at: Started) -> None:
-        _tell(at, shown, demo=provision is None)
+        _tell(at, wanted.db, demo=wanted.provision is None)
 
     try:
         asyncio.run(serve(settings, started))
@@ -125,12 +107,15 @@ def _tls(certificate: Path | None, key: Path | None, clients: Path | None) -> ss
         raise ValueError(f"--tls-cert, --tls-key, --tls-clients: {error}") from None
 
 
-def _tell(at: Started, db: str | None, *, demo: bool) -> None:
+def _tell(at: Started, store: Store | None, *, demo: bool) -> None:
     where, path, http, engine = at
     console = Console(highlight=False, soft_wrap=True)
     state = engine.state
     console.print(f"Gy on {where} as {state.origin_host} (realm {state.origin_realm})", markup=False)
-    console.print(f"store: {db}" if db else "store: memory only; everything is gone when this ends (--db keeps it)")
+    if store is None:
+        console.print("store: memory only; everything is gone when this ends (--db keeps it)")
+    else:
+        console.print(f"store: {f'sqlite:///{store}' if isinstance(store, Path) else store}", markup=False)
     console.print(f"control socket: {path}", markup=False)
     if http is not None:
         console.print(f"metrics on http://{http}/metrics (also /health and /ready)", markup=False)

@@ -40,6 +40,10 @@ class PeerTable:
         """Whether there is a connection with that host, open or on its way."""
         return host.lower() in self._incumbents
 
+    def connected(self) -> list[str]:
+        """The hosts whose connection is open."""
+        return [host for host, connection in self._incumbents.items() if connection.link.peer.is_open]
+
     def expect(self, host: str, connection: Connection) -> None:
         """A connection of our own to that host is on its way; if there is another one by now, it ends at once."""
         connection.name = host.lower()

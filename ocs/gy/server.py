@@ -96,6 +96,21 @@ class GyServer:
             raise RuntimeError("not started")
         return int(self._listener.sockets[0].getsockname()[1])
 
+    @property
+    def waiting(self) -> int:
+        """Requests not yet taken."""
+        return self._waiting
+
+    @property
+    def connected(self) -> list[str]:
+        """Origin-Hosts (lower case) of the peers whose connection is open."""
+        return self._peers.connected()
+
+    @property
+    def half_open(self) -> int:
+        """Connections of peers that have not said who they are."""
+        return len(self._half_open)
+
     async def take(self) -> list[Incoming]:
         """Requests that wait, as soon as there are any; empty once the server is stopped.
 
