@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -38,6 +39,7 @@ from conformance.tester.request import Node
 from conformance.tester.station import Station
 from conformance.verdicts import CaseResult, Verdict
 
+WORKERS = min(64, 2 * (os.cpu_count() or 1))
 _COLOURS = {"PASS": "green", "FAIL": "bold red", "ERROR": "bold red", "NON-STRICT": "yellow", "INFO": "blue"}
 
 
@@ -55,7 +57,9 @@ def run(
     strict: Annotated[bool, typer.Option(help="NON-STRICT is a failure, and every level binds.")] = False,
     expected: Annotated[Path | None, typer.Option(help="Known deviations: a list of {id, reason, until}.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn.")] = 1,
-    workers: Annotated[int, typer.Option("-n", min=1, max=64, help="Cases at a time.")] = 4,
+    workers: Annotated[
+        int, typer.Option("-n", min=1, max=64, help="Cases at a time; most of their time they wait.")
+    ] = WORKERS,
     budget: Annotated[str | None, typer.Option(help="Time for the run, such as 90s or 10m: worst rows first.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("out/conformance"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
@@ -166,7 +170,8 @@ def _tell(screen: Console, report: ReportModel, known: Expected, out: Path) -> N
     if report.left_out:
         screen.print(f"{len(report.left_out)} cases did not fit into the budget")
     totals = ", ".join(f"{count} {name}" for name, count in sorted(report.totals.items(), key=lambda item: -item[1]))
-    screen.print(f"requirements: {totals or 'none'}; {report.seconds:g} s; report: {out / 'report.html'}")
+    screen.print(f"requirements: {totals or 'none'}; report: {out / 'report.html'}")
+    screen.print(f"{len(report.cases)} cases in {report.seconds:.0f} s")
     if report.trouble:
         screen.print(f"[bold red]{escape(report.trouble)}[/]")
     screen.print(f"verdict: {'pass' if report.passed else 'fail'}", style="bold green" if report.passed else "bold red")
