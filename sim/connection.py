@@ -9,21 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from ocs.gy.messages import Cca, Ccr, ErrorAnswer
 from ocs.units import SECOND
+from sim.fleet.cars import Window
 from sim.fleet.drivers import RETRY_SECONDS
 from sim.fleet.traffic import Flow
 from sim.pgw.session import CCFH_CONTINUE, CtfSession
 from sim.truth import Truth
-
-
-class Window(NamedTuple):
-    """From attach to detach, microseconds UTC."""
-
-    start: int
-    end: int
 
 
 class Gateway(Protocol):
@@ -58,8 +52,11 @@ class Application:
         flows: Iterator[Flow],
         uplink_percent: int,
         refused: Callable[[int], None] | None = None,
+        on_demand: bool = False,
     ) -> None:
         self.rating_group = rating_group
+        self.on_demand = on_demand
+        """Its units are asked for when its octets come, not when the session begins."""
         self.refused = refused
         """Who is told, and when, that a flow met a refusal: its driver; None where the car itself wants octets."""
         self.running: _Running | None = None
@@ -102,8 +99,8 @@ class Connection:
         self.vehicle = vehicle
         self.apn = apn
         self._applications = applications
-        self._asks_first = [app.rating_group for app in applications if app.refused is None] or [
-            app.rating_group for app in applications
+        self._asks_first = list(dict.fromkeys(app.rating_group for app in applications if not app.on_demand)) or [
+            applications[0].rating_group
         ]
         """What the CCR-I asks for: on an APN that the car uses itself, the car's own; drivers come when they come."""
         self._windows = windows

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from random import Random
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -20,12 +19,11 @@ from simpy import Event as SimPyEvent
 from ocs.charging.commands import Command, Expire, TopUp
 from ocs.gy.messages import Asa, Asr, Cca, Ccr, ErrorAnswer, Raa, Rar
 from ocs.units import DAY, SECOND
-from sim.connection import Application, Connection, Window
+from sim.connection import Application, Connection
 from sim.faults import Faults
-from sim.fleet.drivers import Driver, Habits
+from sim.fleet.cars import Car, Use, Window, attachments
+from sim.fleet.drivers import Driver
 from sim.fleet.streams import stream
-from sim.fleet.traffic import LINGER, TELEMATICS_UPLINK_PERCENT, WIFI_UPLINK_PERCENT, telematics, volume, wifi
-from sim.fleet.trips import Trip, trips
 from sim.link import GATEWAY_HOST, Link
 from sim.pgw.session import Bearer, CtfSession, Doubt, Settings, unknown_session
 from sim.truth import Truth
@@ -37,39 +35,6 @@ RUN_ENDED: Final = "run_ended"
 """Cause of octets that were unreported when the world ended: there ought to be none."""
 OCS_HOST: Final = "ocs.example"
 OCS_REALM: Final = "example"
-
-
-@dataclass(frozen=True, slots=True)
-class Telematics:
-    """What the car itself sends and gets: mean and spread of octets a month."""
-
-    apn: str
-    rating_group: int
-    month_octets: int
-    sigma: float
-
-
-@dataclass(frozen=True, slots=True)
-class Hotspot:
-    """Wi-Fi in the car, paid by one split of its SIM."""
-
-    split_id: str
-    apn: str
-    rating_group: int
-    month_octets: int
-    sigma: float
-    habits: Habits
-
-
-@dataclass(frozen=True, slots=True)
-class Car:
-    """One vehicle with its SIM."""
-
-    vehicle: str
-    imsi: str
-    msisdn: str | None
-    telematics: tuple[Telematics, ...]
-    hotspots: tuple[Hotspot, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,24 +144,14 @@ class World:
     # --- cars ---------------------------------------------------------------------------------------------------------
 
     def _add(self, car: Car) -> None:
-        plan = list(trips(self._stream(car, "trips"), self._begins, self._closing - LINGER, self._zone))
-        applications: dict[str, list[Application]] = defaultdict(list)
-        own: set[str] = set()
-        for number, service in enumerate(car.telematics):
-            random = self._stream(car, "telematics", str(number))
-            octets = volume(random, service.month_octets, service.sigma)
-            flows = telematics(random, plan, self._begins, self._closing, octets)
-            applications[service.apn].append(Application(service.rating_group, flows, TELEMATICS_UPLINK_PERCENT))
-            own.add(service.apn)
-        for hotspot in car.hotspots:
-            random = self._stream(car, "wifi", hotspot.split_id)
-            octets = volume(random, hotspot.month_octets, hotspot.sigma)
-            refused = self._driver(car, hotspot)
-            flows = wifi(random, plan, octets)
-            applications[hotspot.apn].append(Application(hotspot.rating_group, flows, WIFI_UPLINK_PERCENT, refused))
-        for apn, sharing in applications.items():
-            windows = _parked_and_driving(plan, self._begins, self._closing) if apn in own else _driving(plan)
-            self._connect(car, apn, sharing, windows)
+        for attachment in attachments(car, self._seed, self._begins, self._closing, self._zone):
+            applications = [
+                Application(
+                    use.rating_group, flows, use.model.uplink_percent, self._driver(car, use), use.model.on_demand
+                )
+                for use, flows in attachment.uses
+            ]
+            self._connect(car, attachment.apn, applications, attachment.windows)
 
     def _connect(self, car: Car, apn: str, applications: list[Application], windows: Iterator[Window]) -> None:
         key = (car.vehicle, apn)
@@ -204,22 +159,23 @@ class World:
         self._wakers[key] = schedule = self._waker(lambda now: self._connections[key].wake(now))
         self._connections[key] = Connection(car.vehicle, apn, applications, windows, self, self.truth, schedule)
 
-    def _driver(self, car: Car, hotspot: Hotspot) -> Callable[[int], None]:
-        """A driver, who is told of refusals and may then buy."""
-        driver = Driver(self._stream(car, "driver", hotspot.split_id), hotspot.habits)
-        self._drivers[car.vehicle, hotspot.split_id] = driver, hotspot.apn
+    def _driver(self, car: Car, use: Use) -> Callable[[int], None] | None:
+        """Who is told of refusals and may then buy: one driver for all that a split pays."""
+        habits, key = use.driver, (car.vehicle, use.split_id)
+        if habits is None:
+            return None
+        if key not in self._drivers:
+            self._drivers[key] = Driver(stream(self._seed, car.vehicle, "driver", use.split_id), habits), use.apn
+        driver, _ = self._drivers[key]
 
         def refused(now: int) -> None:
             moment = driver.cut(now)
-            if moment is not None and hotspot.habits.bundle_id is not None:
-                request_id = f"{car.vehicle}/{hotspot.split_id}/{moment}"
-                top_up = TopUp(car.imsi, hotspot.split_id, hotspot.habits.bundle_id, request_id)
+            if moment is not None and habits.bundle_id is not None:
+                request_id = f"{car.vehicle}/{use.split_id}/{moment}"
+                top_up = TopUp(car.imsi, use.split_id, habits.bundle_id, request_id)
                 self._at(Event(moment, car.vehicle, top_up))
 
         return refused
-
-    def _stream(self, car: Car, *purpose: str) -> Random:
-        return stream(self._seed, car.vehicle, *purpose)
 
     # --- the gateway --------------------------------------------------------------------------------------------------
 
@@ -375,19 +331,3 @@ class World:
                 wake(now)
 
         return at
-
-
-def _driving(plan: Sequence[Trip]) -> Iterator[Window]:
-    """One attachment for each trip, and a while after."""
-    return (Window(trip.start, trip.end + LINGER) for trip in plan)
-
-
-def _parked_and_driving(plan: Sequence[Trip], begins: int, ends: int) -> Iterator[Window]:
-    """Attached all the time: a session while parked, and one for each trip."""
-    free_from = begins
-    for window in _driving(plan):
-        if free_from < window.start:
-            yield Window(free_from, window.start)
-        yield window
-        free_from = window.end
-    yield Window(free_from, ends)

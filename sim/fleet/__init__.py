@@ -1,9 +1,11 @@
 """Vehicles, their trips, what their applications and drivers want: demand for octets, which knows nothing of Gy.
 
-- `streams`: a random stream of its own for each vehicle and purpose, so that nothing depends on order or shard.
-- `trips`: when a car drives.
-- `traffic`: flows of octets that follow from trips: telematics, and Wi-Fi of those who ride along.
+- `cars`: one vehicle, and what it does on each of its connections. Start here.
+- `classes`: commuters, company cars, vans, trucks: published figures as data. `trips`: when one of them drives.
+- `applications`: telematics, Wi-Fi, navigation, campaigns and the like: traffic models as data; `traffic`: what they
+  have in common.
 - `drivers`: what a driver does when Wi-Fi ends.
+- `streams`: a random stream of its own for each vehicle and purpose, so that nothing depends on order or shard.
 
 Parameters and their sources stand beside the code that uses them.
 """

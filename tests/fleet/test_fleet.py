@@ -1,16 +1,23 @@
 """Cars drive and use data like the published figures that the code names; each has chances of its own."""
 
+import subprocess
+import sys
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ocs.units import DAY, MINUTE, SECOND, instant, utc
-from sim.fleet.classes import CLASSES
+from ocs.units import DAY, HOUR, MINUTE, SECOND, instant, utc
+from sim.fleet.applications import CallTest, Campaign, Heartbeats, Navigation, Streaming, Telematics, Wifi
+from sim.fleet.cars import Car, Use, attachments
+from sim.fleet.classes import CLASSES, DRIVING_PERCENT, HALT
 from sim.fleet.drivers import Driver, Habits
 from sim.fleet.streams import stream
-from sim.fleet.traffic import LINGER, telematics, volume, wifi
+from sim.fleet.traffic import LINGER, Flow, Journey, Model, volume
 from sim.fleet.trips import Trip, trips
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -19,12 +26,25 @@ ENDS = instant(datetime(2026, 4, 1, tzinfo=BERLIN))
 CARS = [f"car-{number:03d}" for number in range(400)]
 
 
-def month_of_trips(vehicle: str) -> list[Trip]:
-    return list(trips(stream(1, vehicle, "trips"), CLASSES["commuter"], BEGINS, ENDS, BERLIN))
+def month_of_trips(vehicle: str, kind: str = "commuter", begins: int = BEGINS, ends: int = ENDS) -> list[Trip]:
+    return list(trips(stream(1, vehicle, "trips"), CLASSES[kind], begins, ends, BERLIN))
 
 
-def test_a_fleet_drives_as_often_and_as_long_as_drivers_were_measured_to() -> None:
-    plans = [month_of_trips(vehicle) for vehicle in CARS]
+def flows_of(model: Model, vehicle: str, kind: str = "commuter") -> list[Flow]:
+    journey = Journey(iter(month_of_trips(vehicle, kind)), CLASSES[kind], BEGINS, ENDS, BERLIN)
+    return list(model.flows(stream(1, vehicle, "flows"), journey))
+
+
+def local(at: int) -> datetime:
+    return utc(at).astimezone(BERLIN)
+
+
+# --- trips ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["commuter", "leisure"])
+def test_private_cars_drive_as_often_and_as_long_as_drivers_were_measured_to(kind: str) -> None:
+    plans = [month_of_trips(vehicle, kind) for vehicle in CARS]
     car_days = len(CARS) * 31
     number = sum(len(plan) for plan in plans) / car_days
     minutes = sum(trip.end - trip.start for plan in plans for trip in plan) / MINUTE / car_days
@@ -32,11 +52,23 @@ def test_a_fleet_drives_as_often_and_as_long_as_drivers_were_measured_to() -> No
     assert minutes == pytest.approx(60.2, rel=0.05)
 
 
-def test_trips_of_a_car_do_not_overlap_and_stay_within_the_time() -> None:
+@pytest.mark.parametrize("kind", CLASSES)
+def test_every_class_drives_as_often_and_as_long_as_it_says(kind: str) -> None:
+    ends = BEGINS + 28 * DAY
+    plans = [month_of_trips(vehicle, kind, ends=ends) for vehicle in CARS]
+    number = sum(map(len, plans))
+    minutes = sum(trip.end - trip.start for plan in plans for trip in plan) / MINUTE
+    assert number / len(CARS) / 28 == pytest.approx(CLASSES[kind].trips_a_day, rel=0.05)
+    assert minutes / number == pytest.approx(CLASSES[kind].minutes_a_trip, rel=0.05)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_trips_of_a_car_do_not_overlap_and_stay_within_the_time(kind: str) -> None:
     for vehicle in CARS[:50]:
-        plan = month_of_trips(vehicle)
+        plan = month_of_trips(vehicle, kind)
         assert all(trip.start < trip.end for trip in plan)
-        assert all(later.start >= earlier.end + 10 * MINUTE for earlier, later in pairwise(plan))
+        assert all(trip.start % SECOND == trip.end % SECOND == 0 for trip in plan)
+        assert all(later.start >= earlier.end + HALT for earlier, later in pairwise(plan))
         assert plan[0].start >= BEGINS
         assert plan[-1].end < ENDS
 
@@ -45,16 +77,52 @@ def test_commuters_leave_in_the_afternoon_more_than_at_night() -> None:
     hours = [0] * 24
     for vehicle in CARS:
         for trip in month_of_trips(vehicle):
-            hours[utc(trip.start).astimezone(BERLIN).hour] += 1
+            hours[local(trip.start).hour] += 1
     assert max(hours) == max(hours[14:20])
     assert sum(hours[0:6]) < 0.05 * sum(hours)
 
 
-def test_the_night_in_which_clocks_go_forward_has_no_trip_in_the_hour_that_is_missing() -> None:
-    local = [utc(trip.start).astimezone(BERLIN) for vehicle in CARS for trip in month_of_trips(vehicle)]
-    on_the_day = [moment for moment in local if (moment.month, moment.day) == (3, 29)]
-    assert on_the_day
+@pytest.mark.parametrize("kind", ["van", "truck"])
+def test_vans_and_trucks_are_at_the_wheel_in_the_hours_of_a_weekday_that_were_logged(kind: str) -> None:
+    driving, weekdays = [0.0] * 24, 22
+    for vehicle in CARS:
+        for start, end in month_of_trips(vehicle, kind):
+            at = start
+            while at < end:
+                until = min(end, (at // HOUR + 1) * HOUR)
+                if local(at).weekday() < 5:
+                    driving[local(at).hour] += (until - at) / HOUR
+                at = until
+    percent = [100 * hours / weekdays / len(CARS) for hours in driving]
+    off = sum(abs(ours - logged) for ours, logged in zip(percent, DRIVING_PERCENT[kind], strict=True))
+    assert off / sum(DRIVING_PERCENT[kind]) < 0.1
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_the_night_in_which_clocks_go_forward_has_no_trip_in_the_hour_that_is_missing(kind: str) -> None:
+    starts = [local(trip.start) for vehicle in CARS for trip in month_of_trips(vehicle, kind)]
+    on_the_day = [moment for moment in starts if (moment.month, moment.day) == (3, 29)]
     assert all(moment.hour != 2 for moment in on_the_day)
+    if kind != "truck":  # It is a Sunday, on which trucks stand.
+        assert on_the_day
+
+
+@pytest.mark.parametrize("month", [3, 10])
+def test_days_on_which_clocks_change_lose_no_trips(month: int) -> None:
+    """Against the Sunday before, whose cars draw from the same tables."""
+    day = {3: 29, 10: 25}[month]
+
+    def on(date: int, kind: str) -> int:
+        begins = instant(datetime(2026, month, date, tzinfo=BERLIN))
+        ends = instant(datetime(2026, month, date + 1, tzinfo=BERLIN))
+        plans = (month_of_trips(str(number), kind, begins, ends + 12 * HOUR) for number in range(3000))
+        return sum(trip.start < ends for plan in plans for trip in plan)
+
+    for kind in ("commuter", "business"):
+        assert on(day, kind) == pytest.approx(on(day - 7, kind), rel=0.06)
+
+
+# --- applications -----------------------------------------------------------------------------------------------------
 
 
 def test_volumes_have_the_mean_asked_for_and_heavy_tails() -> None:
@@ -64,31 +132,149 @@ def test_volumes_have_the_mean_asked_for_and_heavy_tails() -> None:
     assert drawn[3960] == pytest.approx(140_000_000, rel=0.15)
 
 
-def test_telematics_flows_add_up_to_about_the_month_and_come_in_order() -> None:
-    total = 0
-    for vehicle in CARS[:200]:
-        flows = list(telematics(stream(1, vehicle, "t"), month_of_trips(vehicle), BEGINS, ENDS, 30_000_000))
-        assert [flow.at for flow in flows] == sorted(flow.at for flow in flows)
-        assert all(flow.octets > 0 < flow.rate for flow in flows)
-        assert all(BEGINS <= flow.at < ENDS for flow in flows)
-        total += sum(flow.octets for flow in flows)
-    assert total / 200 == pytest.approx(31_000_000, rel=0.1)
+MODELS: dict[str, Model] = {
+    "telematics": Telematics(30_000_000),
+    "wifi": Wifi(1_000_000_000, 0.5, 0.5),
+    "streaming": Streaming(500_000_000, 0.5),
+    "navigation": Navigation(40_000_000),
+}
 
 
-def test_wifi_is_used_while_driving_and_shortly_after() -> None:
+@pytest.mark.parametrize("name", MODELS)
+def test_flows_add_up_to_about_the_month_and_come_in_order(name: str) -> None:
     total = 0
     for vehicle in CARS:
-        plan = month_of_trips(vehicle)
-        flows = list(wifi(stream(1, vehicle, "w"), plan, 1_000_000_000))
-        assert all(any(trip.start <= flow.at < trip.end + LINGER for trip in plan) for flow in flows)
+        flows = flows_of(MODELS[name], vehicle)
+        assert [flow.at for flow in flows] == sorted(flow.at for flow in flows)
+        assert all(flow.octets > 0 < flow.rate for flow in flows)
+        assert all(type(number) is int for flow in flows for number in flow)
+        assert all(BEGINS <= flow.at < ENDS for flow in flows)
         total += sum(flow.octets for flow in flows)
-    assert total / len(CARS) == pytest.approx(1_033_000_000, rel=0.15)
+    mean = MODELS[name].month_octets  # type: ignore[attr-defined]
+    assert total / len(CARS) == pytest.approx(mean * 31 / 30, rel=0.12)
+
+
+@pytest.mark.parametrize("name", ["wifi", "streaming", "navigation"])
+def test_drivers_use_data_while_they_drive_and_shortly_after(name: str) -> None:
+    for vehicle in CARS[:100]:
+        plan = month_of_trips(vehicle)
+        for flow in flows_of(MODELS[name], vehicle):
+            assert any(trip.start <= flow.at < trip.end + LINGER for trip in plan)
+
+
+def test_heartbeats_of_a_bad_release_come_all_at_once() -> None:
+    model = Telematics(30_000_000, heartbeats=Heartbeats(synchronised=True))
+    beats = [flow.at for vehicle in CARS[:20] for flow in flows_of(model, vehicle)[1:] if flow.rate == 50_000]
+    assert len(beats) > 1000
+    assert all(at % (2250 * SECOND) == 0 for at in beats)
+
+
+def test_an_emergency_call_is_tested_every_four_weeks() -> None:
+    tests = [len(flows_of(CallTest(), vehicle)) for vehicle in CARS]
+    assert max(tests) <= 2
+    assert sum(tests) / len(CARS) == pytest.approx(31 / 28, rel=0.1)
+
+
+def _campaign(window: tuple[int, int] | None, share: float = 1.0) -> Campaign:
+    return Campaign(BEGINS + 3 * DAY, BEGINS + 20 * DAY, 500_000_000, 2_000_000_000, share, 1_000_000, window)
+
+
+@pytest.mark.parametrize("window", [None, (60, 300), (1380, 180)])
+def test_a_campaign_moves_its_octets_once_within_its_time(window: tuple[int, int] | None) -> None:
+    for vehicle in CARS[:60]:
+        flows = flows_of(_campaign(window), vehicle)
+        assert all(flow.at >= BEGINS + 3 * DAY and flow.at + flow.octets < BEGINS + 20 * DAY for flow in flows)
+        assert all(later.at >= first.at + first.octets for first, later in pairwise(flows))
+        if window is not None:
+            assert 500_000_000 <= sum(flow.octets for flow in flows) <= 2_000_000_000
+
+
+def test_a_campaign_in_the_night_leaves_the_day_alone_and_one_without_window_peaks_while_people_drive() -> None:
+    night = [local(flow.at) for vehicle in CARS[:60] for flow in flows_of(_campaign((60, 300)), vehicle)]
+    assert all(1 <= moment.hour < 5 for moment in night)
+    day = [local(flow.at).hour for vehicle in CARS[:60] for flow in flows_of(_campaign(None), vehicle)]
+    assert sum(6 <= hour < 21 for hour in day) > 0.8 * len(day)
+
+
+def test_a_campaign_concerns_its_share_of_the_cars() -> None:
+    concerned = sum(bool(flows_of(_campaign(None, 0.3), vehicle)) for vehicle in CARS)
+    assert concerned / len(CARS) == pytest.approx(0.3, abs=0.08)
+
+
+# --- streams ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_stream_depends_on_its_key_alone() -> None:
     assert stream(1, "a", "trips").random() == stream(1, "a", "trips").random()
     others = [stream(2, "a", "trips"), stream(1, "b", "trips"), stream(1, "a", "wifi"), stream(1, "at", "rips")]
     assert stream(1, "a", "trips").random() not in [other.random() for other in others]
+
+
+def _car(vehicle: str, names: list[str], kind: str) -> Car:
+    uses = tuple(Use(name, "0", MODELS[name], "split", f"apn-{place % 2}", 1) for place, name in enumerate(names))
+    return Car(vehicle, "001010000000001", None, uses, CLASSES[kind])
+
+
+def _life(vehicle: str, names: list[str], kind: str = "commuter") -> dict[str, list[Flow]]:
+    """What each application of a car does in a week."""
+    found: dict[str, list[Flow]] = {}
+    for attachment in attachments(_car(vehicle, names, kind), 7, BEGINS, BEGINS + 7 * DAY, BERLIN):
+        assert all(first.end <= second.start for first, second in pairwise(attachment.windows))
+        for use, flows in attachment.uses:
+            found[use.name] = list(flows)
+    return found
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.permutations(sorted(MODELS)), st.integers(1, 3), st.sampled_from(sorted(CLASSES)))
+def test_what_one_application_does_does_not_move_when_others_come_or_go(names: list[str], few: int, kind: str) -> None:
+    whole, part = _life("car-1", names, kind), _life("car-1", names[:few], kind)
+    assert part == {name: whole[name] for name in names[:few]}
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.permutations(range(6)))
+def test_cars_do_the_same_in_any_order(order: list[int]) -> None:
+    """Drawn a piece of each at a time, as a world does."""
+    names = sorted(MODELS)
+    expected = {number: _life(str(number), names) for number in range(6)}
+    alive: dict[int, list[tuple[str, Iterator[Flow]]]] = {}
+    for number in order:
+        car = _car(str(number), names, "commuter")
+        parts = list(attachments(car, 7, BEGINS, BEGINS + 7 * DAY, BERLIN))
+        alive[number] = [(use.name, flows) for part in parts for use, flows in part.uses]
+    got: dict[int, dict[str, list[Flow]]] = {number: {name: [] for name in names} for number in order}
+    while any(alive.values()):
+        for number in order:
+            for name, flows in list(alive[number]):
+                flow = next(flows, None)
+                if flow is None:
+                    alive[number].remove((name, flows))
+                else:
+                    got[number][name].append(flow)
+    assert got == expected
+
+
+def test_trips_do_not_depend_on_how_python_hashes_strings() -> None:
+    program = (
+        "from tests.fleet.test_fleet import _life;"
+        "print([(name, flows[:9]) for kind in ('commuter', 'van') for name, flows in "
+        "_life('car-9', ['wifi', 'telematics'], kind).items()])"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": "."},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(told) == 1
+    assert b"Flow(at=" in told.pop()
+
+
+# --- drivers ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_driver_decides_once_for_a_cut() -> None:
