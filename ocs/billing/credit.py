@@ -29,24 +29,26 @@ class CreditOrder(msgspec.Struct, frozen=True):
 
 def mistakes(order: CreditOrder, invoices: Mapping[str, Document], earlier: Sequence[Document]) -> list[str]:
     """What stands against an order; empty where nothing does."""
+    found = [] if order.by and order.reason else ["a credit note says who gives it and why"]
+    amount: Decimal | None = None
+    if order.amount is not None:
+        try:
+            amount = Decimal(order.amount)
+        except ArithmeticError:
+            amount = Decimal("NaN")
+        if not amount.is_finite():
+            found.append(f"expected an amount such as 1.20 (got {order.amount!r})")
     invoice = invoices.get(order.bill_no)
     if invoice is None or invoice.type != "EnterpriseInvoice":
-        return [f"no invoice {order.bill_no!r}"]
+        return [*found, f"no invoice {order.bill_no!r}"]
     lines = _lines(order, invoice)
     if not lines:
-        return [f"invoice {order.bill_no} has no line {order.line_id!r}"]
-    found = []
-    if not order.by or not order.reason:
-        found.append("a credit note says who gives it and why")
+        return [*found, f"invoice {order.bill_no} has no line {order.line_id!r}"]
     left = _left(lines, earlier)
-    if order.amount is None:
+    if amount is None:
         return found if left > 0 else [*found, f"nothing is left to credit of {order.line_id or order.bill_no}"]
-    try:
-        amount = Decimal(order.amount)
-    except ArithmeticError:
-        amount = Decimal("NaN")
     if not amount.is_finite():
-        return [*found, f"expected an amount such as 1.20 (got {order.amount!r})"]
+        return found
     places = minor_places(invoice.amount_due.unit)
     if amount <= 0 or amount != round(amount, places):
         found.append(f"expected an amount above zero with at most {places} decimal places (got {order.amount})")

@@ -28,7 +28,7 @@ from ocs.billing.reconcile import Reconciliation, reconcile
 from ocs.billing.reconciled import to_csv, write_reconciliation
 from ocs.billing.runs import Run, Written, books_of, run_of, runs_in
 from ocs.billing.tracing import behind, find_line
-from ocs.commands.options import By, Reason, bad, errors, store_of, table
+from ocs.commands.options import By, Reason, bad, each, errors, store_of, table
 from ocs.files import FileError
 from ocs.inventory.register import Register
 from ocs.rating.cycle import Cycle, cycle_named
@@ -48,7 +48,7 @@ def bill(
     early: Annotated[bool, typer.Option(help="Close a cycle that is not over; it stays closed.")] = False,
 ) -> None:
     """Close a billing cycle. A cycle that has been closed closes the same again: nothing changes."""
-    written, runs = _written(db), _runs(out)
+    _, written, runs = each(lambda: _named(cycle_id), lambda: _written(db), lambda: _runs(out))
     cycle = _cycle(cycle_id, written)
     if not early and cycle_id not in runs and cycle.end > instant(datetime.now(UTC)):
         raise bad(
@@ -75,7 +75,9 @@ def reconcile_command(
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="Write CSV and HTML there.")] = None,
 ) -> None:
     """Compare what Gy reported, EDRs, ledger and documents of a cycle: exit status 1 on any difference."""
-    written, runs = _written(db), _runs(out) if out is not None else {}
+    _, written, runs = each(
+        lambda: _named(cycle_id), lambda: _written(db), lambda: _runs(out) if out is not None else {}
+    )
     cycle = _cycle(cycle_id, written)
     run = runs.get(cycle_id) or Run(
         cycle_id=cycle_id, edrs=len(written.edrs), transfers=len(written.transfers), changes=len(written.changes)
@@ -110,7 +112,7 @@ def explain_line(
 ) -> None:
     """Show a line of a document with the records behind it; `splitsim explain` shows their requests."""
     cycle_id = "-".join(line_id.split("-")[1:3])
-    written, runs = _written(db), _runs(out)
+    written, runs = each(lambda: _written(db), lambda: _runs(out))
     if cycle_id not in runs:
         raise bad(f"no line {line_id!r}: expected one of a cycle that has been closed in {out}")
     _, close, _ = _closed(_cycle(cycle_id, written), written, runs, out)
@@ -142,17 +144,14 @@ def credit(
     amount: Annotated[str | None, typer.Option(help="Without VAT; all if not given.")] = None,
 ) -> None:
     """Order a credit note for an invoice: it goes out with the cycle that is closed next."""
-    if cycle_id in _runs(out):
-        raise bad(f"cycle {cycle_id} has been closed: expected one that has not")
     order = CreditOrder(request_id, bill_no, line, amount, by, reason)
-    ordered = _orders(out, cycle_id)
+    runs, ordered = each(lambda: _runs(out), lambda: _orders(out, cycle_id))
     if any(known.request_id == request_id for known in ordered):
         typer.echo(f"{request_id} is known: nothing changes")
         return
-    invoices, notes = _issued(out)
-    wrong = mistakes(order, invoices, notes)
-    if wrong:
-        raise bad(*wrong)
+    wrong = [f"cycle {cycle_id} has been closed: expected one that has not"] if cycle_id in runs else []
+    wrong += mistakes(order, *_issued(out))
+    each(lambda: _named(cycle_id), lambda: _sound(wrong))
     path = out / f"{cycle_id}.credits.json"
     path.write_bytes(msgspec.json.format(msgspec.json.encode([*ordered, order]), indent=2) + b"\n")
     typer.echo(f"ordered for {cycle_id}: {bill_no} {line or ''} {amount or ''}".rstrip())
@@ -165,9 +164,7 @@ def feed_again(
 ) -> None:
     """Feed the documents again that an accounting system has rejected, in a file with the next sequence number."""
     folder = out / cycle_id
-    documents = _documents(folder)
-    if not documents:
-        raise bad(f"no documents of {cycle_id} in {out}")
+    _, documents = each(lambda: _named(cycle_id), lambda: _issued_in(folder))
     try:
         found = read_rejects(rejects, documents)
     except FileError as error:
@@ -260,19 +257,41 @@ def _documents(folder: Path) -> list[Document]:
     return [from_json(path.read_bytes()) for path in paths]
 
 
+def _issued_in(folder: Path) -> list[Document]:
+    documents = _documents(folder)
+    if not documents:
+        raise bad(f"no documents in {folder}")
+    return documents
+
+
+def _sound(wrong: list[str]) -> None:
+    if wrong:
+        raise bad(*wrong)
+
+
 def _runs(out: Path) -> dict[str, Run]:
+    if out.exists() and not out.is_dir():
+        raise bad(f"--out {out}: expected a folder, this is a file")
     try:
         return runs_in(out)
     except ValueError as error:
         raise bad(str(error)) from None
 
 
-def _cycle(cycle_id: str, written: Written) -> Cycle:
-    operator = written.register.operator
+def _named(cycle_id: str) -> str:
+    """The name of a cycle, if it is one."""
     try:
-        return cycle_named(cycle_id, operator.time_zone, operator.cycle_day)
+        name = cycle_named(cycle_id, "UTC", 1).id
     except ValueError as error:
         raise bad(f"--cycle: {error}") from None
+    if name != cycle_id:
+        raise bad(f"--cycle: expected {name} (got {cycle_id!r})")
+    return name
+
+
+def _cycle(cycle_id: str, written: Written) -> Cycle:
+    operator = written.register.operator
+    return cycle_named(cycle_id, operator.time_zone, operator.cycle_day)
 
 
 def _usu(db: str, close: CycleClose, written: Written) -> Received:

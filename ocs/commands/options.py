@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from typer.core import TyperCommand
 
 from ocs import control
 from ocs.address import Store, store
@@ -32,6 +33,26 @@ RequestId = Annotated[
 By = Annotated[str, typer.Option(help="Who wants it; kept in the history.")]
 Reason = Annotated[str, typer.Option(help="Why; kept in the history.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+class OperatorCommand(TyperCommand):
+    """A command that tells every option that is missing or cannot be read, not the first alone."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """See click's `Command.parse_args`."""
+        try:
+            return super().parse_args(ctx, [*args])
+        except typer.BadParameter as first:
+            opts, rest, _ = self.make_parser(ctx).parse_args(args=[*args])
+            wrong = []
+            for parameter in self.get_params(ctx):
+                try:
+                    _, rest = parameter.handle_parse_result(ctx, opts, rest)
+                except typer.BadParameter as error:
+                    wrong.append(error.format_message())
+            if len(wrong) < 2:
+                raise first from None
+            raise bad(*wrong, f"Try '{ctx.command_path} --help' for help.") from None
 
 
 def asked(db: str | None, path: Path | None, do: str, body: dict[str, Any] | None = None) -> Any:
@@ -79,6 +100,23 @@ def _cell(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}" if value >= 10_000 else str(value)
     return "" if value is None else str(value)
+
+
+def each(*reads: Callable[[], Any]) -> list[Any]:
+    """What each of `reads` gives, none of which needs another: so that all that is wrong is told, not the first alone.
+
+    Raises:
+        typer.Exit: one of them has told a mistake (`bad`).
+    """
+    found, failed = [], None
+    for read in reads:
+        try:
+            found.append(read())
+        except typer.Exit as exit_:
+            failed = exit_
+    if failed is not None:
+        raise failed
+    return found
 
 
 def bad(*lines: str) -> typer.Exit:

@@ -172,6 +172,19 @@ def test_a_store_that_is_not_there_is_said(store: Store, tmp_path: Path) -> None
     assert "Traceback" not in result
 
 
+def test_everything_that_is_wrong_is_told_at_once(store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    said = store.command("bill", "--cycle", "March", "--db", "nowhere", "--out", str(file), status=2)
+    assert [line.split()[0] for line in said.splitlines()] == ["--cycle:", "--db:", "--out"]
+    said = store.command("bill", status=2)
+    assert [line.split()[2] for line in said.splitlines()[:3]] == ["'--cycle'.", "'--db'.", "'--out'."]
+    words = ["--cycle", "2026-3", "--out", str(store.out), "--request-id", "c", "--by", "", "--reason", "x"]
+    said = store.command("credit", "INV-1", *words, "--amount", "much", status=2)
+    for wrong in ("expected 2026-03", "says who gives it", "such as 1.20 (got 'much')", "no invoice 'INV-1'"):
+        assert wrong in said
+
+
 def test_reconciling_ends_with_1_on_any_difference(store: Store) -> None:
     said = store.command("reconcile", "--cycle", "2026-03", "--db", f"sqlite:///{store.path}")
     assert "2026-03: no difference" in said
