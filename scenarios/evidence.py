@@ -22,6 +22,7 @@ from ocs.gy.messages import Cca, Ccr, CcRequestType, FinalUnitIndication
 from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.records.edr import Edr, Transfer
 from ocs.units import utc
+from sim.pgw.states import processed
 from sim.truth import Step
 from sim.world import Exchange, Push
 
@@ -76,6 +77,12 @@ class Ask:
         return self.exchange.vehicle
 
     @property
+    def taken(self) -> bool:
+        """The OCS has taken what was reported: a client that is told otherwise tells it again."""
+        answer = self.exchange.answer
+        return answer is not None and processed(answer.result_code)
+
+    @property
     def at(self) -> int:
         """When it was said."""
         return self.exchange.at
@@ -95,8 +102,8 @@ class Evidence:
     exchanges: list[Exchange]
     pushes: list[Push]
     purchases: list[Purchase]
-    unreported: dict[tuple[str, str, str], int]
-    """Octets that no report covers, by (car, split id, cause): a run without faults has none."""
+    unreported: dict[tuple[str, str, int, str], int]
+    """Octets that no report covers, by (car, APN, rating group, cause): a run without faults has none."""
     edrs: list[Edr]
     transfers: list[Transfer]
     rated: list[RatedRecord]
@@ -173,8 +180,9 @@ class Evidence:
     def unreported_by_share(self) -> dict[tuple[str, str], int]:
         """Octets that no report covers, by (car, split id)."""
         found: dict[tuple[str, str], int] = defaultdict(int)
-        for (vehicle, split_id, _), octets in self.unreported.items():
-            found[vehicle, split_id] += octets
+        for (vehicle, apn, rating_group, _), octets in self.unreported.items():
+            if share := self.owner(vehicle, apn, rating_group):
+                found[vehicle, share.split_id] += octets
         return found
 
     @cached_property

@@ -90,6 +90,8 @@ def run(
         pushes=lived.pushes,
         purchases=lived.purchases,
         unreported=lived.unreported,
+        repeats=lived.repeats,
+        faulty=scenario.faulty,
         edrs=lived.edrs,
         transfers=lived.transfers,
         rated=[record for close in closes for record in close.rated],

@@ -73,15 +73,11 @@ def group_of(vehicle: str) -> str:
     return vehicle.rpartition("-")[0]
 
 
-class _Event(FileModel):
+class _Moment(FileModel):
     day: Annotated[int, Field(ge=1)]
     """1 is the day on which the scenario starts."""
     at: str
     """Local time of the operator, as `HH:MM`."""
-    group: str | None = None
-    vehicle: str | None = None
-    """Either every car of a group, or one car such as `own-003`."""
-    split: str | None = None
 
     @field_validator("at")
     @classmethod
@@ -90,6 +86,13 @@ class _Event(FileModel):
             return datetime.strptime(text, "%H:%M").replace(tzinfo=UTC).strftime("%H:%M")
         except ValueError:
             raise ValueError("expected a time of day such as '08:30'") from None
+
+
+class _Event(_Moment):
+    group: str | None = None
+    vehicle: str | None = None
+    """Either every car of a group, or one car such as `own-003`."""
+    split: str | None = None
 
     @model_validator(mode="after")
     def _one_target(self) -> _Event:
@@ -112,7 +115,53 @@ class StatusEvent(_Event):
     reason: str = "by the operator"
 
 
-Event = Annotated[TopUpEvent | StatusEvent, Field(discriminator="do")]
+class CutEvent(_Moment):
+    """Nothing comes through between gateway and OCS."""
+
+    do: Literal["cut"]
+    lasting: Annotated[Duration, Field(gt=0, alias="for")]
+
+
+class KillEvent(_Moment):
+    """The OCS dies; `for` so long nobody serves. What serves then, it or its standby, is what the journal says."""
+
+    do: Literal["kill_ocs"]
+    lasting: Annotated[Duration, Field(gt=0, alias="for")] = 60
+
+
+class RestartEvent(_Moment):
+    """The gateway loses its sessions, and what it has not reported; nobody tells the OCS."""
+
+    do: Literal["restart_pgw"]
+
+
+FaultEvent = CutEvent | KillEvent | RestartEvent
+CarEvent = TopUpEvent | StatusEvent
+Event = Annotated[CarEvent | FaultEvent, Field(discriminator="do")]
+
+Chance = Annotated[float, Field(ge=0, le=1)]
+
+
+class LinkFaults(FileModel):
+    """What may happen to each message between gateway and OCS, either way; drawn for each car."""
+
+    loss: Chance = 0.0
+    duplication: Chance = 0.0
+    reordering: Chance = 0.0
+    """Chance that a message is held up for longer than Tx, so that its repeat, or what follows, overtakes it."""
+    delay: Annotated[Duration, Field(le=60)] = 0
+    """Mean time on the way."""
+
+
+class Faults(FileModel):
+    """What goes wrong all the time. Cuts, restarts and kills stand in the time line."""
+
+    link: LinkFaults = LinkFaults()
+    clock_skew: Annotated[Duration, Field(le=3_600)] = 0
+    """The clock by which a car is served is wrong by at most so much, either way."""
+    standby: bool = False
+    """A second OCS on the same journal serves after a kill. Open sessions move to it where the operator's
+    `session_failover` allows it; the others fail."""
 
 
 class Scenario(FileModel):
@@ -128,6 +177,7 @@ class Scenario(FileModel):
     provisioning: Provisioning
     fleet: tuple[Group, ...]
     timeline: tuple[Event, ...] = ()
+    faults: Faults = Faults()
     expect: tuple[Expectation, ...]
 
     @field_validator("expect", "fleet", mode="before")
@@ -184,6 +234,11 @@ class Scenario(FileModel):
         fleet = [group.model_copy(update={"vehicles": size}) for group, size in zip(self.fleet, sizes, strict=True)]
         return self.model_copy(update={"fleet": tuple(fleet)})
 
+    @property
+    def faulty(self) -> bool:
+        """Something is to go wrong on the network's side."""
+        return self.faults != Faults() or any(isinstance(event, FaultEvent) for event in self.timeline)
+
     def local(self, day: int, at: str) -> int:
         """The instant of a local time on a day (1: the first)."""
         return instant(self._moment(day, at))
@@ -204,6 +259,8 @@ class Scenario(FileModel):
         for number, event in enumerate(self.timeline):
             at: Where = ("timeline", number)
             yield from self._time_problems(at, event)
+            if not isinstance(event, CarEvent):
+                continue
             group_or_none = groups.get(event.group or "") or vehicles.get(event.vehicle or "")
             if group_or_none is None:
                 field, name = ("group", event.group) if event.group is not None else ("vehicle", event.vehicle)
@@ -252,7 +309,7 @@ class Scenario(FileModel):
         if group.drivers.bundle is not None and consumer is not None:
             yield from _sold((*at, "drivers", "bundle"), group.drivers.bundle, list(consumer.values()))
 
-    def _time_problems(self, at: Where, event: TopUpEvent | StatusEvent) -> Iterator[tuple[Where, str]]:
+    def _time_problems(self, at: Where, event: _Moment) -> Iterator[tuple[Where, str]]:
         days = self.duration // 86_400
         if event.day > days:
             yield (*at, "day"), f"expected a day from 1 to {days}"

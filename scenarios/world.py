@@ -6,26 +6,41 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Literal
 
-from ocs.catalogue.plans import PrepaidIndividual
+from ocs.catalogue.plans import Bundle, Plan, PrepaidIndividual
+from ocs.catalogue.profiles import Split
 from ocs.charging.commands import Provision, SetStatus, TopUp
 from ocs.charging.engine import Engine
 from ocs.inventory.history import Change
 from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.records.edr import Edr, Transfer
-from ocs.units import MICROS
-from scenarios.cars import ANY_RATING_GROUP, bundle_of, car_of, plan_of, profile_splits
+from ocs.units import MICROS, SECOND
 from scenarios.evidence import Purchase
-from scenarios.schema import Scenario, StatusEvent, TopUpEvent, group_of
-from sim.fleet.cars import Car
+from scenarios.schema import (
+    CarEvent,
+    CutEvent,
+    Group,
+    KillEvent,
+    RestartEvent,
+    Scenario,
+    StatusEvent,
+    TopUpEvent,
+    group_of,
+)
+from sim.faults import Faults, LinkFaults, Span
+from sim.fleet.drivers import Habits
 from sim.link import Link as SimLink
 from sim.link import MemoryLink, WireLink
 from sim.truth import Step
-from sim.world import OCS_HOST, OCS_REALM, Event, Exchange, Push, World
+from sim.world import OCS_HOST, OCS_REALM, Car, Event, Exchange, Hotspot, Push, Telematics, World
 
 EngineFactory = Callable[[str, str], Engine]
 """Origin-Host and Origin-Realm to an engine."""
+
+ANY_RATING_GROUP = 1
+"""What traffic on a catch-all split bears, since the split names no rating group."""
 
 
 class Link(Enum):
@@ -43,8 +58,12 @@ class Lived:
     exchanges: list[Exchange]
     pushes: list[Push]
     purchases: list[Purchase]
-    unreported: dict[tuple[str, str], int]
-    """Octets that passed and were never reported, by car and split."""
+    unreported: dict[tuple[str, str, int, str], int]
+    """Octets that passed and were never reported, by car, APN, rating group and cause."""
+    repeats: list[Exchange]
+    """Requests that the OCS got once more."""
+    faults: dict[str, int]
+    """What went wrong, in words, and how often."""
     edrs: list[Edr]
     transfers: list[Transfer]
     changes: list[Change]
@@ -82,35 +101,30 @@ def live(
     known = {sim.imsi for sim in sold.sims}
     groups = {group.name: group for group in scenario.fleet}
     cars = {
-        vehicle: car_of(vehicle, sim, groups[group_of(vehicle)], sold)
+        vehicle: _car(vehicle, sim, groups[group_of(vehicle)], sold)
         for vehicle, sim in sims.items()
         if sim.imsi in known
     }
     charging = engine(OCS_HOST, OCS_REALM)
     charging.state.inventory.serial = virtual_sims
-    joined: SimLink = MemoryLink(charging) if link is Link.MEMORY else WireLink(charging, port)
+    faults = _faults(scenario) if scenario.faulty else None
+    anew = partial(engine, OCS_HOST, OCS_REALM) if faults is not None and faults.kills else None
+    joined: SimLink = MemoryLink(charging, anew) if link is Link.MEMORY else WireLink(charging, port)
     receipt = joined.command(Provision(sold, "start"), scenario.begins)
     if receipt is None or receipt.error:
         raise ValueError(f"the OCS refuses the provisioning: {receipt.error if receipt else 'no answer'}")
     events = _events(scenario, sims, cars, sold)
-    world = World(list(cars.values()), events, scenario.begins, scenario.ends, scenario.zone, seed, joined)
+    world = World(list(cars.values()), events, scenario.begins, scenario.ends, scenario.zone, seed, joined, faults)
     world.run(progress)
     bought = [_purchase(sold, sims, item.vehicle, item.split_id, item.bundle_id, item.at) for item in world.seen.bought]
-    unreported: dict[tuple[str, str], int] = defaultdict(int)
-    owners = {
-        (car.vehicle, split.apn, rating_group): split.id
-        for car in cars.values()
-        for split in profile_splits(sold, sims[car.vehicle])
-        for rating_group in split.rating_groups or (ANY_RATING_GROUP,)
-    }
-    for (vehicle, apn, rating_group, _), octets in world.seen.unreported.items():
-        unreported[vehicle, owners[vehicle, apn, rating_group]] += octets
     return Lived(
         steps=world.truth.steps,
         exchanges=world.seen.exchanges,
         pushes=world.seen.pushes,
         purchases=_free_quota(scenario, sold, sims, cars) + bought,
-        unreported=unreported,
+        unreported=dict(world.seen.unreported),
+        repeats=world.seen.repeats,
+        faults=dict(sorted(world.seen.faults.items())),
         edrs=joined.books.edrs,
         transfers=joined.books.transfers,
         changes=joined.books.changes,
@@ -118,15 +132,63 @@ def live(
     )
 
 
+def _car(vehicle: str, sim: Sim, group: Group, sold: Provisioning) -> Car:
+    """A car that does what the splits of its profile pay for: telematics for each B2B split, Wi-Fi for each B2C one."""
+    traffic, drivers = group.traffic, group.drivers
+    splits = _profile_splits(sold, sim)
+    b2b = [split for split in splits if split.party == "b2b"]
+    b2c = [split for split in splits if split.party == "b2c" and traffic.wifi]
+    habits = Habits(drivers.top_up_probability, drivers.delay, drivers.bundle)
+    return Car(
+        vehicle,
+        sim.imsi,
+        sim.msisdn,
+        tuple(
+            Telematics(split.apn, _rating_group(split), traffic.telematics // len(b2b), traffic.telematics_sigma)
+            for split in b2b
+        ),
+        tuple(
+            Hotspot(
+                split.id,
+                split.apn,
+                _rating_group(split),
+                traffic.wifi // len(b2c),
+                traffic.wifi_sigma,
+                habits if _bundle(sold, sim, split.id, drivers.bundle) else Habits(),
+            )
+            for split in b2c
+        ),
+    )
+
+
+def _faults(scenario: Scenario) -> Faults:
+    """What goes wrong, for the simulator."""
+    declared = scenario.faults
+    link = LinkFaults(declared.link.loss, declared.link.duplication, declared.link.reordering, declared.link.delay)
+    spans: dict[type, list[Span]] = defaultdict(list)
+    restarts = []
+    for event in scenario.timeline:
+        if not isinstance(event, CarEvent):
+            start = scenario.local(event.day, event.at)
+            if isinstance(event, RestartEvent):
+                restarts.append(start)
+            else:
+                spans[type(event)].append(Span(start, start + event.lasting * SECOND))
+    cuts, kills = tuple(spans[CutEvent]), tuple(spans[KillEvent])
+    return Faults(link, declared.clock_skew, cuts, tuple(restarts), kills, declared.standby)
+
+
 def _events(scenario: Scenario, sims: dict[str, Sim], cars: dict[str, Car], sold: Provisioning) -> list[Event]:
     events = []
     for number, event in enumerate(scenario.timeline):
+        if not isinstance(event, CarEvent):
+            continue
         at = scenario.local(event.day, event.at)
         for vehicle in cars:
             if event.vehicle != vehicle and event.group != group_of(vehicle):
                 continue
             sim, request_id = sims[vehicle], f"timeline/{number}/{vehicle}"
-            splits = {split.id: split.party for split in profile_splits(sold, sim)}
+            splits = {split.id: split.party for split in _profile_splits(sold, sim)}
             if isinstance(event, StatusEvent):
                 if event.split is None or event.split in splits:
                     status: Literal["active", "suspended"] = "suspended" if event.do == "suspend" else "active"
@@ -145,14 +207,39 @@ def _free_quota(scenario: Scenario, sold: Provisioning, sims: dict[str, Sim], ca
     return [
         _purchase(sold, sims, vehicle, split.id, plan.free_quota.id, scenario.begins)
         for vehicle in cars
-        for split in profile_splits(sold, sims[vehicle])
-        if isinstance(plan := plan_of(sold, sims[vehicle], split.id), PrepaidIndividual) and plan.free_quota is not None
+        for split in _profile_splits(sold, sims[vehicle])
+        if isinstance(plan := _plan(sold, sims[vehicle], split.id), PrepaidIndividual) and plan.free_quota is not None
     ]
 
 
 def _purchase(
     sold: Provisioning, sims: dict[str, Sim], vehicle: str, split_id: str, bundle_id: str, at: int
 ) -> Purchase:
-    bundle = bundle_of(sold, sims[vehicle], split_id, bundle_id)
+    bundle = _bundle(sold, sims[vehicle], split_id, bundle_id)
     assert bundle is not None
     return Purchase(vehicle, split_id, bundle_id, at, bundle.volume, bundle.valid, int(bundle.price * MICROS))
+
+
+def _bundle(sold: Provisioning, sim: Sim, split_id: str, bundle_id: str | None) -> Bundle | None:
+    plan = _plan(sold, sim, split_id)
+    if not isinstance(plan, PrepaidIndividual) or bundle_id is None:
+        return None
+    if plan.free_quota is not None and plan.free_quota.id == bundle_id:
+        return plan.free_quota
+    return plan.bundle(bundle_id)
+
+
+def _plan(sold: Provisioning, sim: Sim, split_id: str) -> Plan | None:
+    plans = {plan.id: plan for plan in sold.plans}
+    return next(
+        (plans[sim.plans.get(split.id, split.plan)] for split in _profile_splits(sold, sim) if split.id == split_id),
+        None,
+    )
+
+
+def _profile_splits(sold: Provisioning, sim: Sim) -> tuple[Split, ...]:
+    return next((profile.splits for profile in sold.profiles if profile.id == sim.profile), ())
+
+
+def _rating_group(split: Split) -> int:
+    return split.rating_groups[0] if split.rating_groups else ANY_RATING_GROUP

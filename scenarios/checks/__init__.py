@@ -22,6 +22,7 @@ from scenarios.checks.exhaustion import (
 )
 from scenarios.checks.octets import OctetsAddUp
 from scenarios.checks.payers import PayersKeptApart
+from scenarios.checks.repeats import ChargedOnce
 
 __all__ = ["REGISTRY", "Check", "Expectation", "Finding", "Judgement"]
 
@@ -33,6 +34,7 @@ Expectation = Annotated[
     | EnterpriseUnaffected
     | PayersKeptApart
     | OctetsAddUp
+    | ChargedOnce
     | BucketsBalance
     | DocumentsAddUp
     | ReconciliationAgrees,

@@ -18,7 +18,8 @@ class EnterpriseUnaffected(Check):
     """No enterprise session or MSCC is refused, shortened or re-authorised because of the driver.
 
     On an APN of its own the enterprise's messages equal those of the run without consumer service; on an APN that it
-    shares, its MSCCs do: request, usage, grant, result.
+    shares, its MSCCs do: request, usage, grant, result. Where the network goes wrong, what is lost on a shared APN is
+    lost for both, at times of its own; there no MSCC of the enterprise may be refused.
     """
 
     check: Literal["enterprise_unaffected"]
@@ -32,7 +33,10 @@ class EnterpriseUnaffected(Check):
         for key in sorted(own.keys() | twin_own.keys()):
             self._compare_messages(judgement, key, own.get(key, []), twin_own.get(key, []))
         for service in sorted(shared.keys() | twin_shared.keys()):
-            self._compare_services(judgement, service, shared.get(service, []), twin_shared.get(service, []))
+            if evidence.faulty:
+                self._look_for_refusals(judgement, service, shared.get(service, []))
+            else:
+                self._compare_services(judgement, service, shared.get(service, []), twin_shared.get(service, []))
         for push in _enterprise_pushes(evidence):
             group = f" for RG {push.message.rating_group}" if isinstance(push.message, Rar) else ""
             kind = type(push.message).__name__.upper()
@@ -50,6 +54,14 @@ class EnterpriseUnaffected(Check):
                 what = f"on {apn} {_say(mine)}; without consumer service {_say(theirs)}"
                 judgement.wrong(vehicle, (mine or theirs).at, _octets(mine or theirs), what)
                 return
+
+    def _look_for_refusals(self, judgement: Judgement, service: tuple[str, str, int], asks: list[Ask]) -> None:
+        _, apn, rating_group = service
+        judgement.count("MSCCs on shared APNs", len(asks))
+        judgement.count("enterprise MSCCs", len(asks))
+        for ask in asks:
+            if ask.result is not None and ask.result // 1000 == 4:
+                judgement.wrong(ask.vehicle, ask.at, ask.used, f"{apn} / RG {rating_group} {_say_service(ask)}")
 
     def _compare_services(
         self, judgement: Judgement, key: tuple[str, str, int], ours: list[Ask], twins: list[Ask]

@@ -9,18 +9,28 @@ from ocs.records.edr import Edr
 from scenarios.checks.base import Check, Judgement
 from scenarios.evidence import Evidence
 
+CAUSES = ("no_answer", "not_sent", "ccfh_continue", "pgw_restart")
+"""Why octets may be unreported, on a network that goes wrong."""
+
 
 class OctetsAddUp(Check):
     """Truth = reported + unreported, and reported = EDRs = in bundle + overage + debited + overrun + unattributed.
 
-    For every car and split, to the octet, before any rounding.
+    For every car and split, to the octet, before any rounding. Reported is what the OCS got, once or several times;
+    what it never got has its cause: no answer came (`no_answer`, and `not_sent` after it), the OCS was away and a
+    session went on (`ccfh_continue`), or the gateway lost it (`pgw_restart`). Without faults nothing is unreported.
     """
 
     check: Literal["octets_add_up"]
     needs = ("octets", "EDRs")
 
     def _look(self, evidence: Evidence, judgement: Judgement) -> None:
-        reported = {key: sum(ask.used for ask in asks) for key, asks in evidence.asks_by_share.items()}
+        reported = {key: sum(ask.used for ask in asks if ask.taken) for key, asks in evidence.asks_by_share.items()}
+        for (vehicle, apn, rating_group, cause), octets in evidence.unreported.items():
+            judgement.count(f"octets unreported: {cause}", octets)
+            if octets and not (evidence.faulty and cause in CAUSES):
+                what = f"{octets:,} octets of {apn} / RG {rating_group} were not reported: {cause}"
+                judgement.wrong_sum(vehicle, octets, what)
         recorded: Counter[tuple[str, str]] = Counter()
         for edr in evidence.edrs:
             vehicle = evidence.vehicle_of.get(edr.physical_imsi, "")
@@ -29,7 +39,7 @@ class OctetsAddUp(Check):
         for key in sorted(evidence.shares):
             vehicle, split_id = key
             moved = sum(step.octets for step in evidence.steps_by_share.get(key, []))
-            told, unreported = reported.get(key, 0), evidence.unreported.get(key, 0)
+            told, unreported = reported.get(key, 0), evidence.unreported_by_share.get(key, 0)
             judgement.count("octets", moved)
             if moved != told + unreported:
                 lost = moved - told - unreported

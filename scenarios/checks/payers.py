@@ -15,7 +15,7 @@ class PayersKeptApart(Check):
     """No octet or cent of one payer is on a record or a document of another.
 
     By the scenario's own declaration of who pays; and what the documents of a payer are about is, to the octet, what
-    that payer's services moved by ground truth.
+    that payer's services moved by ground truth, less what nobody could report.
     """
 
     check: Literal["payers_kept_apart"]
@@ -38,6 +38,8 @@ class PayersKeptApart(Check):
         moved: Counter[str] = Counter()
         for key, steps in evidence.steps_by_share.items():
             moved[evidence.shares[key].payer] += sum(step.octets for step in steps)
+        for key, octets in evidence.unreported_by_share.items():
+            moved[evidence.shares[key].payer] -= octets
         billed: Counter[str] = Counter()
         cycles = {document.cycle_id for document in evidence.documents}
         for edr in evidence.edrs:

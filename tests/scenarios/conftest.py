@@ -186,7 +186,9 @@ class Gateway:
             self._apply(PushAnswered(push.session_id, group, 2002), at, vehicle)
         return outcome.answer
 
-    def evidence(self, twin: "Gateway | None" = None, unreported: dict[tuple[str, str], int] | None = None) -> Evidence:
+    def evidence(
+        self, twin: "Gateway | None" = None, unreported: dict[tuple[str, str, int, str], int] | None = None
+    ) -> Evidence:
         """All that was said and done, with the month closed."""
         self._apply(Expire(), ENDS - BEGINS)
         cycle = cycle_of(BEGINS, "Europe/Berlin", 1)

@@ -196,7 +196,7 @@ def test_a_failed_expectation_ends_with_status_1(tmp_path: Path) -> None:
     [
         (
             ("run", "no_such_scenario"),
-            "unknown scenario 'no_such_scenario'; known: b2c_exhaustion; or give a YAML file",
+            f"unknown scenario 'no_such_scenario'; known: {', '.join(library())}; or give a YAML file",
         ),
         (("run", "missing.yaml"), "missing.yaml: cannot be read: No such file or directory"),
         (("run", "b2c_exhaustion", "--out", "taken"), "--out taken: expected a folder, this is a file"),

@@ -1,0 +1,71 @@
+"""A request that comes again is answered as before, and charged no second time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal
+
+from ocs.gy.messages import Cca
+from scenarios.checks.base import Check, Judgement
+from scenarios.evidence import Evidence
+from sim.world import Exchange
+
+
+class ChargedOnce(Check):
+    """A request that the OCS got several times gets the same answer each time, and its use is on record once.
+
+    Units that were granted, and whose reservation has ended since, may be granted anew or refused.
+    """
+
+    check: Literal["charged_once"]
+    needs = ("EDRs",)
+
+    def _look(self, evidence: Evidence, judgement: Judgement) -> None:
+        first = {_key(exchange): exchange for exchange in evidence.exchanges}
+        for again in evidence.repeats:
+            judgement.count("requests that came again")
+            before = first[_key(again)]
+            if not _same(before, again):
+                what = f"request {again.request.cc_request_number} of {again.request.session_id} came again and got"
+                judgement.wrong(again.vehicle, again.at, 0, f"{what} {_say(again)} instead of {_say(before)}")
+        used: Counter[tuple[str, int, int | None]] = Counter()
+        names: Counter[str] = Counter()
+        for edr in evidence.edrs:
+            judgement.count("EDRs")
+            used[edr.session_id, edr.cc_request_number, edr.rating_group] += edr.octets_total
+            names[edr.edr_id] += 1
+        reported: Counter[tuple[str, int, int | None]] = Counter()
+        for ask in evidence.asks:
+            reported[(*_key(ask.exchange), ask.rating_group)] += ask.used
+        for edr in evidence.edrs:
+            service = (edr.session_id, edr.cc_request_number, edr.rating_group)
+            over = used[service] - reported[service]
+            if over > 0 or names[edr.edr_id] > 1:
+                vehicle = evidence.vehicle_of.get(edr.physical_imsi, "an unknown car")
+                what = f"EDR {edr.edr_id!r}: {used[service]:,} octets on record, {reported[service]:,} reported"
+                judgement.wrong(vehicle, edr.event_time, over, what)
+
+
+def _key(exchange: Exchange) -> tuple[str, int]:
+    return exchange.request.session_id, exchange.request.cc_request_number
+
+
+def _same(before: Exchange, again: Exchange) -> bool:
+    """Whether both answers say the same, apart from what is granted for reservations that have ended."""
+    if before.answer == again.answer:
+        return True
+    if not (isinstance(before.answer, Cca) and isinstance(again.answer, Cca)):
+        return False
+    results = before.answer.result_code, again.answer.result_code
+    return results[0] == 2001 and results[1] in (2001, 4012, 5002)
+
+
+def _say(exchange: Exchange) -> str:
+    answer = exchange.answer
+    if not isinstance(answer, Cca):
+        return "no answer" if answer is None else str(int(answer.result_code))
+    parts = [f"{int(answer.result_code)}"]
+    for mscc in answer.multiple_services_credit_control:
+        granted = mscc.granted_service_unit.cc_total_octets if mscc.granted_service_unit is not None else 0
+        parts.append(f"RG {mscc.rating_group} {mscc.result_code} {granted or 0:,} octets")
+    return ", ".join(parts)
