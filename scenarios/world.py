@@ -9,19 +9,18 @@ from enum import Enum
 from functools import partial
 from typing import Literal
 
-from ocs.catalogue.plans import Bundle, Plan, PrepaidIndividual
-from ocs.catalogue.profiles import Split
+from ocs.catalogue.plans import PrepaidIndividual
 from ocs.charging.commands import Provision, SetStatus, TopUp
 from ocs.charging.engine import Engine
 from ocs.inventory.history import Change
 from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.records.edr import Edr, Transfer
 from ocs.units import MICROS, SECOND
+from scenarios.cars import bundle_of, car_of, plan_of, profile_splits
 from scenarios.evidence import Purchase
 from scenarios.schema import (
     CarEvent,
     CutEvent,
-    Group,
     KillEvent,
     RestartEvent,
     Scenario,
@@ -30,17 +29,14 @@ from scenarios.schema import (
     group_of,
 )
 from sim.faults import Faults, LinkFaults, Span
-from sim.fleet.drivers import Habits
+from sim.fleet.cars import Car
 from sim.link import Link as SimLink
 from sim.link import MemoryLink, WireLink
 from sim.truth import Step
-from sim.world import OCS_HOST, OCS_REALM, Car, Event, Exchange, Hotspot, Push, Telematics, World
+from sim.world import OCS_HOST, OCS_REALM, Event, Exchange, Push, World
 
 EngineFactory = Callable[[str, str], Engine]
 """Origin-Host and Origin-Realm to an engine."""
-
-ANY_RATING_GROUP = 1
-"""What traffic on a catch-all split bears, since the split names no rating group."""
 
 
 class Link(Enum):
@@ -101,14 +97,13 @@ def live(
     known = {sim.imsi for sim in sold.sims}
     groups = {group.name: group for group in scenario.fleet}
     cars = {
-        vehicle: _car(vehicle, sim, groups[group_of(vehicle)], sold)
+        vehicle: car_of(vehicle, sim, groups[group_of(vehicle)], sold)
         for vehicle, sim in sims.items()
         if sim.imsi in known
     }
-    charging = engine(OCS_HOST, OCS_REALM)
-    charging.state.inventory.serial = virtual_sims
+    charging = _engine(engine, virtual_sims)
     faults = _faults(scenario) if scenario.faulty else None
-    anew = partial(engine, OCS_HOST, OCS_REALM) if faults is not None and faults.kills else None
+    anew = partial(_engine, engine, virtual_sims) if faults is not None and faults.kills else None
     joined: SimLink = MemoryLink(charging, anew) if link is Link.MEMORY else WireLink(charging, port)
     receipt = joined.command(Provision(sold, "start"), scenario.begins)
     if receipt is None or receipt.error:
@@ -132,33 +127,11 @@ def live(
     )
 
 
-def _car(vehicle: str, sim: Sim, group: Group, sold: Provisioning) -> Car:
-    """A car that does what the splits of its profile pay for: telematics for each B2B split, Wi-Fi for each B2C one."""
-    traffic, drivers = group.traffic, group.drivers
-    splits = _profile_splits(sold, sim)
-    b2b = [split for split in splits if split.party == "b2b"]
-    b2c = [split for split in splits if split.party == "b2c" and traffic.wifi]
-    habits = Habits(drivers.top_up_probability, drivers.delay, drivers.bundle)
-    return Car(
-        vehicle,
-        sim.imsi,
-        sim.msisdn,
-        tuple(
-            Telematics(split.apn, _rating_group(split), traffic.telematics // len(b2b), traffic.telematics_sigma)
-            for split in b2b
-        ),
-        tuple(
-            Hotspot(
-                split.id,
-                split.apn,
-                _rating_group(split),
-                traffic.wifi // len(b2c),
-                traffic.wifi_sigma,
-                habits if _bundle(sold, sim, split.id, drivers.bundle) else Habits(),
-            )
-            for split in b2c
-        ),
-    )
+def _engine(make: EngineFactory, virtual_sims: int) -> Engine:
+    """An OCS's charging that has issued so many virtual SIMs before."""
+    charging = make(OCS_HOST, OCS_REALM)
+    charging.state.inventory.serial = virtual_sims
+    return charging
 
 
 def _faults(scenario: Scenario) -> Faults:
@@ -188,7 +161,7 @@ def _events(scenario: Scenario, sims: dict[str, Sim], cars: dict[str, Car], sold
             if event.vehicle != vehicle and event.group != group_of(vehicle):
                 continue
             sim, request_id = sims[vehicle], f"timeline/{number}/{vehicle}"
-            splits = {split.id: split.party for split in _profile_splits(sold, sim)}
+            splits = {split.id: split.party for split in profile_splits(sold, sim)}
             if isinstance(event, StatusEvent):
                 if event.split is None or event.split in splits:
                     status: Literal["active", "suspended"] = "suspended" if event.do == "suspend" else "active"
@@ -207,39 +180,14 @@ def _free_quota(scenario: Scenario, sold: Provisioning, sims: dict[str, Sim], ca
     return [
         _purchase(sold, sims, vehicle, split.id, plan.free_quota.id, scenario.begins)
         for vehicle in cars
-        for split in _profile_splits(sold, sims[vehicle])
-        if isinstance(plan := _plan(sold, sims[vehicle], split.id), PrepaidIndividual) and plan.free_quota is not None
+        for split in profile_splits(sold, sims[vehicle])
+        if isinstance(plan := plan_of(sold, sims[vehicle], split.id), PrepaidIndividual) and plan.free_quota is not None
     ]
 
 
 def _purchase(
     sold: Provisioning, sims: dict[str, Sim], vehicle: str, split_id: str, bundle_id: str, at: int
 ) -> Purchase:
-    bundle = _bundle(sold, sims[vehicle], split_id, bundle_id)
+    bundle = bundle_of(sold, sims[vehicle], split_id, bundle_id)
     assert bundle is not None
     return Purchase(vehicle, split_id, bundle_id, at, bundle.volume, bundle.valid, int(bundle.price * MICROS))
-
-
-def _bundle(sold: Provisioning, sim: Sim, split_id: str, bundle_id: str | None) -> Bundle | None:
-    plan = _plan(sold, sim, split_id)
-    if not isinstance(plan, PrepaidIndividual) or bundle_id is None:
-        return None
-    if plan.free_quota is not None and plan.free_quota.id == bundle_id:
-        return plan.free_quota
-    return plan.bundle(bundle_id)
-
-
-def _plan(sold: Provisioning, sim: Sim, split_id: str) -> Plan | None:
-    plans = {plan.id: plan for plan in sold.plans}
-    return next(
-        (plans[sim.plans.get(split.id, split.plan)] for split in _profile_splits(sold, sim) if split.id == split_id),
-        None,
-    )
-
-
-def _profile_splits(sold: Provisioning, sim: Sim) -> tuple[Split, ...]:
-    return next((profile.splits for profile in sold.profiles if profile.id == sim.profile), ())
-
-
-def _rating_group(split: Split) -> int:
-    return split.rating_groups[0] if split.rating_groups else ANY_RATING_GROUP
