@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from ocs.charging.commands import Charge, Command, Expire, Outcome, Provision, PushAnswered, Receipt
+from ocs.charging.commands import Charge, Command, Expire, Outcome, PushAnswered, Receipt
 from ocs.charging.state import State
 from ocs.deadlines import passed
 from ocs.gy.codec import decode
@@ -59,7 +59,8 @@ def set_up(form: Literal["text", "json"], level: str) -> None:
     """Have this process tell on standard error what is of that level or above."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    log.setLevel(level.upper())
 
 
 def _instant(record: logging.LogRecord) -> str:
@@ -131,7 +132,7 @@ class Teller:
         if log.isEnabledFor(level):
             tell(
                 level,
-                "request granted" if granted else "request refused",
+                "request granted" if granted else "services refused" if result < _REFUSED else "request refused",
                 type=CcRequestType(ccr.cc_request_type).name.lower(),
                 number=ccr.cc_request_number,
                 result=int(result),
@@ -165,7 +166,6 @@ class Teller:
                     request_id=command.request_id,
                     reference=answer.reference or None,
                     error=answer.error,
-                    sims=len(command.provisioning.sims) if isinstance(command, Provision) else None,
                     imsi=getattr(command, "imsi", None),
                 )
 

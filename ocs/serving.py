@@ -154,19 +154,20 @@ async def serve(settings: Settings, started: Callable[[Started], None]) -> None:
             http = web.opened(settings.http)
         except OSError as error:
             reasons.append(f"--http {settings.http}: {error.strerror or error}")
+    keeping: asyncio.Task[None] | None = None
     if not reasons:
         assert path is not None
         _on_signals(stopping)
         spare_the_collector()
         serving = asyncio.create_task(service.run())
-        keeping = asyncio.create_task(web.keep(http, path, _on_trouble)) if http is not None else None
+        if http is not None:
+            keeping = asyncio.create_task(web.keep(http, path, _on_trouble))
         at_http = Address(*http.getsockname()[:2]) if http is not None else None
         started(Started(Address(settings.gy.host, server.port), path, at_http, service.engine))
         await _first(stopping, serving)
         tell(logging.INFO, "stopping")
-        if keeping is not None:
-            keeping.cancel()
-            await asyncio.wait({keeping})
+    if keeping is not None:
+        keeping.cancel()
     if control is not None and path is not None:
         control.close()
         path.unlink(missing_ok=True)
@@ -175,6 +176,8 @@ async def serve(settings: Settings, started: Callable[[Started], None]) -> None:
     await service.stop()
     if serving is not None:
         await serving
+    if keeping is not None:
+        await asyncio.wait({keeping})
     if reasons:
         raise ServeError(*reasons)
 

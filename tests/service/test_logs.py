@@ -1,0 +1,35 @@
+"""Lines of the log that take time to come about: deadlines, as text."""
+
+import logging
+
+import pytest
+
+from ocs.bench.loads import WIFI, ccr, imsi, provisioning
+from ocs.charging.commands import Charge, Expire, Provision
+from ocs.charging.engine import Engine
+from ocs.gy.messages import CcRequestType
+from ocs.logs import Teller, TextLines
+
+START = 1_767_225_600_000_000
+
+
+def test_deadlines_are_told_with_session_and_subscriber(caplog: pytest.LogCaptureFixture) -> None:
+    engine = Engine("ocs.example", "example")
+    teller = Teller(lambda: engine.state)
+    opened = ccr(CcRequestType.INITIAL, 0, 0, 0, (WIFI,))
+    with caplog.at_level(logging.INFO, logger="splitsim"):
+        for command in (Provision(provisioning(1), "r1", by="desk"), Charge(opened)):
+            teller.on_outcome(command, START, engine.apply(command, START))
+        while (deadline := engine.next_deadline()) is not None:
+            teller.on_outcome(Expire(), deadline, engine.apply(Expire(), deadline))
+    told = [TextLines().format(record).split(" ", 1)[1] for record in caplog.records]
+    assert told == [
+        'info command done kind=Provision by=desk request_id=r1 reference="1 SIMs"',
+        f"info reservation ended amount=1000000 session={opened.session_id} imsi={imsi(0)}",
+        f"info bucket ended amount=1000000000000000 imsi={imsi(0)}",
+    ]
+
+
+def test_a_value_that_would_break_its_line_stands_in_quotes() -> None:
+    record = logging.makeLogRecord({"msg": "alarm", "levelname": "WARNING", "what": {"text": 'a "b"\nc', "n": 5}})
+    assert TextLines().format(record).endswith(' warning alarm text="a \\"b\\"\\nc" n=5')
