@@ -16,7 +16,9 @@ from ocs.records.edr import BucketPart, Edr, Transfer
 
 R = TypeVar("R", bound=msgspec.Struct)
 
-_INSTANTS = frozenset({"event_time", "usage_start", "usage_end", "at"})
+_INSTANTS = frozenset(
+    {"event_time", "usage_start", "usage_end", "at", "opened_at", "closed_at", "begins_at", "ends_at"}
+)
 _IDENTITIES = frozenset({"edr_id", "session_id", "transfer_id", "pending_id", "bucket_id", "cause", "change_id"})
 
 

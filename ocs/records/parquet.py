@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -16,20 +16,44 @@ from ocs.records.columns import Column, Kind, R, columns, in_order
 from ocs.records.edr import BucketPart
 
 
+class RowGroups:
+    """A new Parquet file that grows by row groups, so that no more than one of them is in memory. A context manager."""
+
+    def __init__(self, path: Path, record: type[msgspec.Struct]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._layout = columns(record)
+        self._schema = pa.schema(
+            [pa.field(column.name, _type(column), nullable=column.optional) for column in self._layout]
+        )
+        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._writer.close()
+
+    def add(self, records: Iterable[msgspec.Struct]) -> None:
+        """One more row group, in the order of `columns.in_order`; none where there are no records."""
+        import pyarrow as pa
+
+        rows = [msgspec.structs.astuple(item) for item in in_order(records)]
+        if not rows:
+            return
+        values: list[Any] = list(zip(*rows, strict=True))
+        for place, column in enumerate(self._layout):
+            if column.kind is Kind.PARTS:
+                values[place] = [[msgspec.structs.asdict(part) for part in parts] for parts in values[place]]
+        arrays = [pa.array(column, type=field.type) for column, field in zip(values, self._schema, strict=True)]
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=len(rows))
+
+
 def write_parquet(path: Path, record: type[R], records: Iterable[R]) -> None:
     """Write records to a new file at `path`, in the order of `columns.in_order`."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    layout = columns(record)
-    rows = [msgspec.structs.astuple(item) for item in in_order(records)]
-    values: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(layout)
-    for place, column in enumerate(layout):
-        if column.kind is Kind.PARTS:
-            values[place] = [[msgspec.structs.asdict(part) for part in parts] for parts in values[place]]
-    fields = [pa.field(column.name, _type(column), nullable=column.optional) for column in layout]
-    arrays = [pa.array(column, type=field.type) for column, field in zip(values, fields, strict=True)]
-    pq.write_table(pa.Table.from_arrays(arrays, schema=pa.schema(fields)), path, compression="zstd")
+    with RowGroups(path, record) as file:
+        file.add(records)
 
 
 def read_parquet(path: Path, record: type[R]) -> list[R]:
