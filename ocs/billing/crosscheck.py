@@ -143,7 +143,7 @@ def _settlements_differ(close: CycleClose) -> Iterator[Difference]:
     """Each reseller is told of what all its customers have bought, of all of it and of nothing else."""
     accounts = close.register.accounts
     sold: dict[str, int] = defaultdict(int)
-    for bucket in close.buckets:
+    for _, bucket in close.sales:
         seller = accounts[bucket.credit.account_id].parent
         if bucket.added and bucket.kind == "purchase" and seller is not None and accounts[seller].kind == "reseller":
             sold[seller] += bucket.credit.price_micros

@@ -9,7 +9,7 @@ SIMs by use, by largest remainder.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
@@ -190,7 +190,7 @@ def money(micros: int) -> Fraction:
 
 def settlements(tenures: Iterable[Tenure], usage: Mapping[str, Usage], cycle: Cycle) -> Iterator[Settlement]:
     """Settle every postpaid bundle of a cycle. `usage`: by subscription."""
-    for plan, pool_id, members in _bundles(tenures, usage, cycle):
+    for plan, pool_id, members in bundles(tenures, _users(usage), cycle):
         yield settle(plan, pool_id, members, usage, cycle)
 
 
@@ -198,23 +198,29 @@ def adjustments(
     tenures: Iterable[Tenure], usage: Mapping[str, Usage], late: Mapping[str, Usage], cycle: Cycle
 ) -> Iterator[Adjustment]:
     """What use that came late adds to an earlier `cycle`. `usage`: what was billed in it."""
-    for plan, pool_id, members in _bundles(tenures, usage, cycle, late):
+    for plan, pool_id, members in bundles(tenures, _users(usage) | _users(late), cycle):
         if any(late.get(member.subscription_id, NOTHING).octets for member in members):
             yield _adjust(plan, pool_id, members, usage, late, cycle)
 
 
-def _bundles(
-    tenures: Iterable[Tenure], usage: Mapping[str, Usage], cycle: Cycle, late: Mapping[str, Usage] | None = None
+def _users(usage: Mapping[str, Usage]) -> set[str]:
+    return {subscription_id for subscription_id, used in usage.items() if used.octets}
+
+
+def bundles(
+    tenures: Iterable[Tenure], users: Container[str], cycle: Cycle
 ) -> Iterator[tuple[Postpaid, str | None, list[Tenure]]]:
-    """Bundles that have anything to settle, in the order of their first subscriptions."""
-    bundles: dict[tuple[str, int], list[Tenure]] = defaultdict(list)
+    """Plan, pool and members of what there is to settle, in the order of their first subscriptions.
+
+    `users`: subscriptions that have used octets.
+    """
+    found: dict[tuple[str, int], list[Tenure]] = defaultdict(list)
     for tenure in tenures:
-        subscription_id, plan = tenure.subscription_id, tenure.plan
-        used = bool(usage.get(subscription_id, NOTHING).octets or (late or {}).get(subscription_id, NOTHING).octets)
+        plan = tenure.plan
         in_force = tenure.has_bundle and tenure.days(cycle) > 0
-        if isinstance(plan, Postpaid) and (used or in_force):
-            bundles[plan.pool_id(tenure.account_id) or subscription_id, plan.version].append(tenure)
-    for members in bundles.values():
+        if isinstance(plan, Postpaid) and (in_force or tenure.subscription_id in users):
+            found[plan.pool_id(tenure.account_id) or tenure.subscription_id, plan.version].append(tenure)
+    for members in found.values():
         plan = members[0].plan
         assert isinstance(plan, Postpaid)
         yield plan, plan.pool_id(members[0].account_id), sorted(members, key=lambda member: member.subscription_id)
@@ -270,6 +276,11 @@ def _in_order(tenures: Sequence[Tenure], usage: Mapping[str, Usage]) -> list[tup
     """The use of all, in the order of events."""
     uses = [(use, tenure) for tenure in tenures for use in usage.get(tenure.subscription_id, NOTHING).octets]
     return sorted(uses, key=lambda item: item[0])
+
+
+def included(plan: Postpaid, tenures: Sequence[Tenure], cycle: Cycle) -> int:
+    """Octets of the bundle that `tenures` share, without the blocks of a stack."""
+    return _included(plan, [_Share(tenure, plan, cycle) for tenure in tenures], cycle)
 
 
 def _included(plan: Postpaid, shares: Sequence[_Share], cycle: Cycle) -> int:
