@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -52,6 +53,20 @@ class Cluster:
     def pull(self) -> None:
         """Stop it at once, as if it had crashed."""
         self._run("pg_ctl", "-D", "data", "-m", "immediate", "-w", "stop")
+
+    def freeze(self) -> None:
+        """Stop every process of it where it stands: connections are accepted by the system, and nobody ever answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let them go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        postmaster = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        for process in (postmaster, *map(int, children)):  # the postmaster first: no child comes to be meanwhile
+            os.kill(process, number)
 
     def database(self) -> Database:
         """A new one, empty."""

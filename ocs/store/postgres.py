@@ -6,6 +6,8 @@ else: nothing is ever written on the ground of what was read before somebody els
 
 A commit that the connection was lost in may have been done or not. The backend that knows still holds the lock; once we
 have it again, the journal says.
+
+A database that accepts and never answers is a lost one: no statement is waited for longer than `_PATIENCE_SECONDS`.
 """
 
 from __future__ import annotations
@@ -30,13 +32,19 @@ except ImportError as missing:
     raise StoreError("postgresql://...: needs psycopg; pip install 'splitsim[postgres]'") from missing
 
 if TYPE_CHECKING:
-    from psycopg.abc import QueryNoTemplate
+    from psycopg.abc import RV, PQGen, QueryNoTemplate
 
 _KEY: Final = int.from_bytes(b"splits")
 """Of the advisory lock, in each database."""
 _CONNECT_SECONDS: Final = 2
+_PATIENCE_SECONDS: Final = 3.0
+"""For a statement; nobody is answered meanwhile, so it is half of the shortest watchdog (RFC 3539 3.4.1)."""
+_READING_SECONDS: Final = 20.0
+"""For a page of rows, which are read when nobody can be answered anyway."""
+_MAKING_SECONDS: Final = 600.0
+"""For what a new store needs, or an old one, before it serves."""
 _SESSION: Final = (
-    "-c synchronous_commit=on -c lock_timeout=5s -c statement_timeout=60s -c client_min_messages=warning"
+    "-c synchronous_commit=on -c lock_timeout=2s -c statement_timeout=600s -c client_min_messages=warning"
     " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
 )
 """Durable when it returns; and a database that lost sight of its owner's machine gives the lock up in 11 s."""
@@ -69,8 +77,26 @@ _OWNER: Final = (
 )
 
 
+class _Impatient(psycopg.Connection[Any]):
+    """A connection that waits so long for each statement and no longer: then it is broken."""
+
+    patience = _PATIENCE_SECONDS
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """As psycopg has it.
+
+        Raises:
+            psycopg.OperationalError: no answer came in time.
+        """
+        try:
+            return super().wait(gen, interval, self.patience if timeout is None else timeout)
+        except psycopg.errors._WaitTimeout:
+            self.pgconn.finish()
+            raise psycopg.OperationalError(f"no answer within {self.patience:g} s") from None
+
+
 def connect(store: Database, **options: Any) -> psycopg.Connection[Any]:
-    """A connection to it.
+    """A connection to it, for those who have time.
 
     Raises:
         psycopg.Error: there is none.
@@ -91,7 +117,7 @@ class PostgresJournal:
     def __init__(self, store: Database) -> None:
         self._store = store
         self.checkpoints: Checkpoints | None = Checkpoints(_state_folder() / f"{store.key}.checkpoint")
-        self._db: psycopg.Connection[Any] | None = None
+        self._db: _Impatient | None = None
         self._not_before = 0.0
         self.last = 0
         self._connect()
@@ -124,7 +150,7 @@ class PostgresJournal:
         condition = "" if kind is None else f"kind = '{kind}' AND"
         query = f"SELECT * FROM journal WHERE {condition} sequence > %b ORDER BY sequence LIMIT {_PAGE}"
         last = after
-        while page := self._run(query, last):
+        while page := self._run(query, last, patience=_READING_SECONDS):
             for last, *cells in page:
                 yield last, Row(*cells)
 
@@ -140,10 +166,11 @@ class PostgresJournal:
 
     # --- the connection -----------------------------------------------------------------------------------------------
 
-    def _run(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+    def _run(self, query: str, *values: object, patience: float = _PATIENCE_SECONDS) -> list[tuple[Any, ...]]:
         """One statement in a transaction of its own, which is durable when this returns."""
         if self._db is None:
             raise StoreError(f"{self._store}: the connection is lost")
+        self._db.patience = patience
         try:
             return _result(self._db, query, values)
         except psycopg.Error as error:
@@ -177,7 +204,14 @@ class PostgresJournal:
             raise StoreError(f"{self._store}: the connection is lost")
         name = f"splitsim on {socket.gethostname()[:40]}, pid {os.getpid()}"
         try:
-            self._db = connect(self._store, application_name=name, options=_SESSION, autocommit=True)
+            self._db = _Impatient.connect(
+                self._store.url,
+                connect_timeout=_CONNECT_SECONDS,
+                application_name=name,
+                options=_SESSION,
+                autocommit=True,
+                **_KEEPALIVE,
+            )
             self._own(self._db)
             self._make(self._db)
             self.last = int(_result(self._db, "SELECT coalesce(max(sequence), 0) FROM journal", ())[0][0])
@@ -193,7 +227,7 @@ class PostgresJournal:
             who = f" ({owners[0][0] or 'unknown'}; backend {owners[0][1]})" if owners else ""
             raise StoreInUseError(f"{self._store}: in use by another process{who}")
 
-    def _make(self, db: psycopg.Connection[Any]) -> None:
+    def _make(self, db: _Impatient) -> None:
         """What a new store needs, or one of an older version. All of it or nothing."""
         there = _result(db, "SELECT to_regclass('journal') IS NOT NULL, to_regclass('schema_version') IS NOT NULL", ())
         version = 0
@@ -219,6 +253,7 @@ class PostgresJournal:
                 *schema.statements(dialect),
                 f"CREATE TABLE schema_version AS SELECT {VERSION} AS version",
             ]
+        db.patience = _MAKING_SECONDS
         with db.transaction():
             for statement in made:
                 _result(db, statement, ())

@@ -7,6 +7,7 @@ ends. The client counts what it was told; the store is read as any SQL tool woul
 import asyncio
 import random
 import sqlite3
+import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ from ocs.gy.messages import (
     UsedServiceUnit,
 )
 from ocs.gy.node import Identity
+from tests.gy.serving import Raw
 from tests.service.process import Served
 from tests.store.postgres import Postgres
 
@@ -275,4 +277,54 @@ def test_a_pulled_database_loses_nothing_and_service_resumes_by_itself(tmp_path:
         asyncio.run(drive(served.port, cars, 0))
         assert served.stop() == 0
     assert sum(car.refused for car in cars) > SIMS
+    judge(tmp_path, url, cars)
+
+
+def test_a_database_that_never_answers_freezes_nobody_and_loses_nothing(tmp_path: Path, postgres: Postgres) -> None:
+    """Every process of PostgreSQL is stopped: its sockets stay open, and the system goes on accepting for it."""
+    (tmp_path / "cars.yaml").write_text(PROVISIONING)
+    cars = [Car(number, random.Random(100 + number)) for number in range(SIMS)]
+    url = postgres.database().url
+    silences: list[float] = []
+
+    async def watch(port: int) -> None:
+        """A peer that sends watchdogs, and sees how long each answer takes."""
+        raw = await Raw.opened(port, "watching.example")
+        async with raw:
+            while True:
+                began = time.monotonic()
+                assert await raw.alive()
+                silences.append(time.monotonic() - began)
+                await asyncio.sleep(0.1)
+
+    async def with_the_database_frozen(served: Served) -> None:
+        driving = asyncio.create_task(drive(served.port, cars, 60))
+        watching = asyncio.create_task(watch(served.port))
+        await asyncio.sleep(1)
+        postgres.freeze()
+        try:
+            began = time.monotonic()
+            while sum(car.refused for car in cars) < 3 * SIMS:  # answered all the while
+                await asyncio.sleep(0.01)
+            refused_after = time.monotonic() - began
+            await asyncio.sleep(4)
+        finally:
+            postgres.thaw()
+        until = len(cars[0].answers) + 20
+        while len(cars[0].answers) < until:
+            await asyncio.sleep(0.01)
+        watching.cancel()
+        served.process.terminate()
+        await driving
+        assert refused_after < 8
+        assert len(silences) > 20
+        assert max(silences) < 6  # the shortest watchdog interval (RFC 3539 3.4.1)
+
+    with Served(tmp_path, "--provision", "cars.yaml", "--db", url) as served:
+        asyncio.run(with_the_database_frozen(served))
+        assert served.process.wait(30) == 0
+        assert "no answer within 3 s" in served.log.read_text()
+    with Served(tmp_path, "--provision", "cars.yaml", "--db", url) as served:
+        asyncio.run(drive(served.port, cars, 0))
+        assert served.stop() == 0
     judge(tmp_path, url, cars)
