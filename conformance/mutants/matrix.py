@@ -18,14 +18,6 @@ _NEVER = ("ROB-1", "ROB-2", "RFC8506-13-2")
 """Cases that only cost time here: load."""
 
 
-KNOWN = {
-    "RFC8506-8.35-1": "an unknown Final-Unit-Action makes the whole answer unreadable",
-    "RFC8506-8.17-1": "a grant of money alone is taken for no grant",
-    "RFC6733-5.4.3-2": "it dials again after a DPR that asks it not to",
-}
-"""What our own gateway is known to do otherwise than the clause says."""
-
-
 @dataclass(frozen=True)
 class Killed:
     """What became of one mutant: the rows that failed, and the cases and rules that found it."""
@@ -59,10 +51,9 @@ def kill(mutant: Mutant, chosen: Sequence[Case], workers: int = 8) -> Killed:
 
 
 def failed_rows(result: RunResult) -> list[str]:
-    """Rows with FAIL or NON-STRICT, but for those that our own sound system is known to break."""
+    """Rows with FAIL or NON-STRICT."""
     bad = (Verdict.FAIL, Verdict.NON_STRICT)
-    known = KNOWN if result.ics.sut.side == "pgw" else ()
-    return [row for row, verdict in result.row_verdicts().items() if verdict in bad and row not in known]
+    return [row for row, verdict in result.row_verdicts().items() if verdict in bad]
 
 
 def killers(result: RunResult) -> list[str]:

@@ -1,4 +1,4 @@
-"""Starts the OCS of `conformance.mutants.node`, sound or with a fault, and describes it as a system under test."""
+"""Starts an OCS or a gateway, sound or with a fault, and describes it as a system under test."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from conformance.sut.hooks import Hooks
-from conformance.sut.ics import HookName, HookSpec, Http, Ics, Subscriber, Subscribers, Sut, Timers
+from conformance.sut.ics import HookName, HookSpec, Http, Ics, Sut, Timers
+from conformance.sut.own import PGW, started_pgw
 from conformance.sut.world import CLAIMS, EDR_COLUMNS, orders, world, write_provisioning
-from conformance.tester.request import Node
 from conformance.tester.station import Station
 
 
@@ -63,41 +63,6 @@ def _hooks(door: str) -> dict[HookName, HookSpec]:
     }
 
 
-@contextmanager
-def started_gateway(mutant: str | None = None) -> Iterator[tuple[Ics, Station]]:
-    """The gateway of `conformance.mutants.pgw_node`, and the station that it dials; both end with the context."""
-    station = Station(Node("ocs.conformance.example", "conformance.example"))
-    command = [sys.executable, "-m", "conformance.mutants.pgw_node", f"127.0.0.1:{station.port}"]
-    command += ["--mutant", mutant] if mutant else []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            door = f"http://127.0.0.1:{json.loads(process.stdout.readline())['http']}"
-            subscriber = Subscriber(imsi="001010000000001", apn="wifi", rating_groups=(200, 201))
-            yield (
-                Ics(
-                    sut=Sut(name=mutant or "our gateway", side="pgw", address=f"127.0.0.1:{station.port}"),
-                    timers=Timers(
-                        answer_seconds=2, quiet_seconds=0.4, tx_seconds=1, reconnect_seconds=4, watchdog_seconds=2,
-                        capabilities_seconds=4,
-                    ),
-                    subscribers=Subscribers(rich=(subscriber,)),
-                    hooks=_gateway_hooks(door),
-                ),
-                station,
-            )  # fmt: skip
-        finally:
-            process.kill()
-            station.close()
-
-
-def _gateway_hooks(door: str) -> dict[HookName, HookSpec]:
-    def get(target: str) -> HookSpec:
-        return HookSpec(http=Http(method="GET", url=f"{door}{target}"))
-
-    return {
-        "attach": get("/attach?imsi={imsi}&apn={apn}&rating_groups={rating_groups}"),
-        "use": get("/use?imsi={imsi}&rating_group={rating_group}&up={up}&down={down}"),
-        "change": get("/change?imsi={imsi}&trigger={trigger}"),
-        "detach": get("/detach?imsi={imsi}"),
-    }
+def started_gateway(mutant: str | None = None) -> AbstractContextManager[tuple[Ics, Station]]:
+    """Our gateway, sound or with a fault, and the station that it dials; both end with the context."""
+    return started_pgw(PGW if mutant is None else (sys.executable, "-m", "conformance.mutants.pgw_node", mutant))

@@ -1,22 +1,92 @@
-"""Our own OCS as a system under test: `splitsim serve` as a process on the network, its commands as hooks."""
+"""Our own OCS and gateway as systems under test: `splitsim serve` and `splitsim pgw`, processes on the network.
+
+Their hooks are their own commands, and the door of the gateway.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import shlex
 import socket
+import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from conformance.sut.hooks import HookFailed, Hooks
-from conformance.sut.ics import HookName, HookSpec, Ics, Sut, Timers, split_address
+from conformance.sut.ics import HookName, HookSpec, Http, Ics, Subscriber, Subscribers, Sut, Timers, split_address
 from conformance.sut.world import ALTERATIONS, CLAIMS, EDR_COLUMNS, orders, world, write_provisioning
+from conformance.tester.request import Node
+from conformance.tester.station import Station
 
 _START_SECONDS_MAX = 30
+
+
+PGW = (sys.executable, "-m", "splitsim", "pgw")
+"""The command that starts our gateway."""
+
+
+@contextmanager
+def started_pgw(command: Sequence[str] = PGW) -> Iterator[tuple[Ics, Station]]:
+    """`splitsim pgw` as a process that dials a station of the tester's, with its PIXIT; both end with the context."""
+    station = Station(Node("ocs.conformance.example", "conformance.example"))
+    dials = ("--ocs", f"127.0.0.1:{station.port}", "--control", "127.0.0.1:0")
+    named = ("--host", "pgw.splitsim.example", "--realm", "conformance.example")
+    timed = ("--tx", "1s", "--reconnect", "1s", "--watchdog", "2s", "--retry", "1s")
+    with subprocess.Popen([*command, *dials, *named, *timed], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            door = _door(process)
+            threading.Thread(target=_read_on, args=(process,), daemon=True).start()
+            subscriber = Subscriber(imsi="001010000000001", apn="wifi", rating_groups=(200, 201))
+            yield (
+                Ics(
+                    sut=Sut(name="our own gateway", side="pgw", address=f"127.0.0.1:{station.port}"),
+                    timers=Timers(
+                        answer_seconds=2, quiet_seconds=0.4, tx_seconds=1, reconnect_seconds=4, watchdog_seconds=2,
+                        capabilities_seconds=3,
+                    ),
+                    subscribers=Subscribers(rich=(subscriber,)),
+                    hooks=_orders(door),
+                ),
+                station,
+            )  # fmt: skip
+        finally:
+            process.kill()
+            station.close()
+
+
+def _door(process: subprocess.Popen[str]) -> str:
+    """Where the gateway takes orders."""
+    assert process.stdout is not None
+    seen = []
+    for line in process.stdout:
+        if line.startswith("orders on "):
+            return line.removeprefix("orders on ").strip()
+        seen.append(line)
+    raise RuntimeError("splitsim pgw takes no orders: " + "".join(seen))
+
+
+def _read_on(process: subprocess.Popen[str]) -> None:
+    """What it tells is read, so that it never waits for a reader."""
+    assert process.stdout is not None
+    with contextlib.suppress(ValueError):
+        for _ in process.stdout:
+            pass
+
+
+def _orders(door: str) -> dict[HookName, HookSpec]:
+    """What the gateway takes at its door (`splitsim pgw --control`)."""
+    orders: dict[HookName, str] = {
+        "attach": "imsi={imsi}&apn={apn}&rating_groups={rating_groups}",
+        "use": "imsi={imsi}&rating_group={rating_group}&up={up}&down={down}",
+        "change": "imsi={imsi}&trigger={trigger}",
+        "detach": "imsi={imsi}",
+    }
+    return {name: HookSpec(http=Http(method="GET", url=f"{door}/{name}?{told}")) for name, told in orders.items()}
 
 
 @contextmanager

@@ -106,6 +106,11 @@ class GyClient:
         return self._link.peer.is_open
 
     @property
+    def dismissed(self) -> bool:
+        """The OCS has disconnected and does not want to be called again without need (RFC 6733 5.4.3)."""
+        return self._link.peer.dismissed
+
+    @property
     def octets(self) -> tuple[int, int]:
         """Octets sent and received on this connection so far, of whatever message."""
         return self._link.octets_sent, self._link.octets_received

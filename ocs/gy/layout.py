@@ -23,6 +23,10 @@ _AVP_OF_FIELD: Final = {("PsInformation", "rat_type"): "3GPP-RAT-Type"}
 _AT_LEAST_ONE: Final = {("Cer", "host_ip_address"), ("Cea", "host_ip_address")}
 
 
+_OTHERWISE: Final[dict[type[IntEnum], IntEnum]] = {messages.FinalUnitAction: messages.FinalUnitAction.TERMINATE}
+"""What a value means that is not listed, where the standard says so (RFC 8506 8.35). Elsewhere it is an error."""
+
+
 class Kind(IntEnum):
     """How a value stands on the wire; ordered by how often a CCR holds it."""
 
@@ -31,7 +35,7 @@ class Kind(IntEnum):
     TEXT = 2
     UNSIGNED64 = 3
     ENUMERATED = 4
-    """Four octets, of which only the listed values are valid."""
+    """Four octets, of which only the listed values are valid (but see `_OTHERWISE`)."""
     OCTETS = 5
     IDENTITY = 6
     """Text of which few different values occur: its AVPs are kept, encoded."""
@@ -94,6 +98,17 @@ class Field(msgspec.Struct, eq=False):
     layout: Layout | None
 
 
+class _Open(dict[bytes, Any]):
+    """Members of an enumeration in which every value means something."""
+
+    def __init__(self, members: dict[bytes, Any], otherwise: Any) -> None:
+        super().__init__(members)
+        self._otherwise = otherwise
+
+    def __missing__(self, payload: bytes) -> Any:
+        return self._otherwise
+
+
 class Layout:
     """The compiled form of one class: its fields in wire order, and the same by (code, vendor)."""
 
@@ -139,6 +154,8 @@ def _field(record: type[msgspec.Struct], info: msgspec.structs.FieldInfo, hint: 
         layout = layout_of(base)
     elif issubclass(base, IntEnum):
         kind, members = Kind.ENUMERATED, {member.to_bytes(4): member for member in base}
+        if base in _OTHERWISE:
+            members = _Open(members, _OTHERWISE[base])
     elif info.default == messages.APPLICATION_ID:
         # The Auth-Application-Id of a message can only be that of its header (RFC 6733 6.8).
         kind, members = Kind.ENUMERATED, {messages.APPLICATION_ID.to_bytes(4): messages.APPLICATION_ID}

@@ -192,6 +192,7 @@ class GrantedServiceUnit(_Record, kw_only=True):
 
     tariff_time_change: int | None = None
     cc_time: int | None = None
+    cc_money: CcMoney | None = None
     cc_total_octets: int | None = None
     cc_input_octets: int | None = None
     cc_output_octets: int | None = None

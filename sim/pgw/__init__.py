@@ -5,7 +5,8 @@
 - `quota` one rating group of a session: knows when a report is due and why (TS 32.299 6.5); `meter` counts its octets.
 - `bearer` what the gateway knows of itself and of a PDN connection; `messages` how that stands in every CCR.
 - `gateway` the asyncio skin: sessions over one Gy connection, an `uplink` that may break and comes back.
-- `drive` devices on that skin that move octets at a rate; `telling` says Gy in words; `command` is `splitsim pgw`.
+- `drive` devices on that skin that move octets at a rate, `door` bearers on it that are worked by orders over HTTP;
+  `telling` says Gy in words; `command` is `splitsim pgw`.
 
 The SimPy skin is `sim.connection` and `sim.world`. Start with `session`.
 """

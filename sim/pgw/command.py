@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ocs.address import Address, address
 from ocs.gy.messages import CreditControlFailureHandling
 from ocs.gy.node import Timers
 from ocs.units import SECOND
@@ -31,10 +32,12 @@ from sim.options import (
     numbered_imsi,
     ocs_address,
     on_interrupt,
+    refused,
     some,
     volume,
 )
 from sim.pgw.bearer import Bearer, Settings
+from sim.pgw.door import Door
 from sim.pgw.drive import Device, Tally, Traffic
 from sim.pgw.gateway import Gateway
 from sim.pgw.telling import Teller, code_in_words
@@ -71,6 +74,16 @@ def pgw_command(
     host: HostOption = "pgw.example",
     realm: RealmOption = "example",
     reconnect: ReconnectOption = "1s",
+    watchdog: Annotated[
+        str, typer.Option(metavar="TIME", help="Tw: silence after which the OCS is asked whether it is there.")
+    ] = "30s",
+    control: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="No cars: bearers are attached, used and detached by orders over HTTP, until Ctrl-C. Port 0: any.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run cars on a gateway."""
@@ -85,6 +98,8 @@ def pgw_command(
     reconnect_seconds = mistakes.read("--reconnect", reconnect, some(duration), 1)
     if ccfh not in _HANDLINGS:
         mistakes.add("--ccfh", f"expected {', '.join(_HANDLINGS)}", ccfh)
+    watchdog_seconds = mistakes.read("--watchdog", watchdog, some(duration), 1)
+    door_at = None if control is None else mistakes.read("--control", control, address, Address("", 0))
     connections = _connections(apns, rating_groups, mistakes)
     mistakes.check()
     started = int(time.time())
@@ -101,10 +116,18 @@ def pgw_command(
     teller = Teller(_sayer(console))
 
     async def run() -> Tally:
-        timers = Timers(reconnect=reconnect_seconds * SECOND)
+        timers = Timers(
+            capabilities=min(Timers().capabilities, tx_seconds * SECOND),
+            watchdog=watchdog_seconds * SECOND,
+            reconnect=reconnect_seconds * SECOND,
+        )
         gateway = Gateway(settings, where, teller, microseconds_utc, timers)
         await gateway.open()
         console.print(f"connected to {ocs}", markup=False)
+        if door_at is not None:
+            return await obey(
+                gateway, door_at, started * 1000, lambda at: console.print(f"orders on {at}", markup=False)
+            )
         devices = [
             Device(
                 gateway,
@@ -121,6 +144,8 @@ def pgw_command(
 
     try:
         tally = asyncio.run(run())
+    except DoorError as error:
+        raise refused(f"--control {control}: {error}") from None
     except OSError as error:
         raise nobody_there(ocs, error) from None
     if as_json:
@@ -145,6 +170,30 @@ async def drive(gateway: Gateway, devices: list[Device], seconds: int) -> Tally:
     for device in devices:
         tally.add(device.tally)
     return tally
+
+
+class DoorError(Exception):
+    """Nobody can listen where orders are to be taken; says why."""
+
+
+async def obey(gateway: Gateway, at: Address, first_number: int, opened: Callable[[str], None]) -> Tally:
+    """Carry out orders until Ctrl-C, and tell what became of the octets. `opened` hears where orders are taken."""
+    door = Door(gateway, first_number)
+    over = asyncio.Event()
+    on_interrupt(over.set)
+    try:
+        try:
+            server = await door.listen(at.host, at.port)
+        except OSError as error:
+            raise DoorError(error.strerror or str(error)) from None
+        host, port = server.sockets[0].getsockname()[:2]
+        opened(f"http://{Address(host, port)}")
+        await over.wait()
+        server.close()
+        await door.close()
+    finally:
+        await gateway.close()
+    return door.tally
 
 
 def _connections(apns: list[str] | None, rating_groups: list[int] | None, mistakes: Mistakes) -> dict[str, list[int]]:

@@ -363,9 +363,10 @@ class RatingGroup(Meter):
 
 
 def _in_other_units(granted: GrantedServiceUnit) -> bool:
-    """Units that this gateway does not count: time, events, or octets of one direction."""
+    """Units that this gateway does not count: time, money, events, or octets of one direction."""
     return (
         granted.cc_time is not None
+        or granted.cc_money is not None
         or granted.cc_service_specific_units is not None
         or granted.cc_input_octets is not None
         or granted.cc_output_octets is not None

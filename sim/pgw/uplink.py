@@ -1,4 +1,8 @@
-"""One Gy connection to an OCS that is dialled again when it is lost (RFC 6733 2.1 and 5.5)."""
+"""One Gy connection to an OCS that is dialled again when it is lost (RFC 6733 2.1 and 5.5).
+
+Where the OCS has disconnected and asked not to be called again (5.4.3: BUSY, DO_NOT_WANT_TO_TALK_TO_YOU), it is dialled
+when there is something to send, and not before (5.4).
+"""
 
 from __future__ import annotations
 
@@ -37,6 +41,8 @@ class Uplink:
         self._tell = tell
         self._here: asyncio.Future[GyClient] = asyncio.get_running_loop().create_future()
         self._keeping: asyncio.Task[None] | None = None
+        self._wanted = asyncio.Event()
+        """Somebody has asked for the connection since it was lost."""
 
     async def open(self) -> None:
         """Dials for the first time.
@@ -56,6 +62,7 @@ class Uplink:
     async def client(self) -> GyClient:
         """The connection; waits until there is one."""
         while True:
+            self._wanted.set()
             client = await asyncio.shield(self._here)
             if client.is_open:
                 return client
@@ -98,6 +105,9 @@ class Uplink:
             self.losses += 1
             self._here = loop.create_future()
             self._tell(f"connection lost: {reason}")
+            if client.dismissed:
+                self._wanted.clear()
+                await self._wanted.wait()
             client = await self._dial_again()
             self._tell("connected again")
             self._here.set_result(client)

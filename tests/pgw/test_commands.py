@@ -147,6 +147,10 @@ BAD = [
         ("pgw", "--ocs", "a:1", "--apn", "x", "--apn", "x", "--rg", "1", "--rg", "2"),
         ["--apn x x: expected every APN once"],
     ),
+    (
+        ("pgw", "--ocs", "a:1", "--control", "here", "--watchdog", "0"),
+        ["--watchdog 0: expected more than nothing", "--control here: expected HOST:PORT"],
+    ),
     (("pgw", "--ocs", "127.0.0.1:1"), ["no OCS at 127.0.0.1:1: Connection refused"]),
     (
         ("load", "--ocs", ":1", "--rate", "5", "--imsi", "9"),
