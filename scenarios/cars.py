@@ -2,44 +2,95 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from ocs.catalogue.plans import Bundle, Plan, PrepaidIndividual
 from ocs.catalogue.profiles import Split
 from ocs.inventory.provisioning import Provisioning, Sim
-from scenarios.schema import Group
-from sim.fleet.applications import Telematics, Wifi
+from ocs.units import SECOND
+from scenarios.fleet import Group, OwnApplication, Traffic
+from scenarios.schema import CampaignEvent, Scenario
+from sim.fleet.applications import CallTest, Heartbeats, Navigation, Streaming, Telematics, Wifi
+from sim.fleet.applications import Campaign as CampaignModel
 from sim.fleet.cars import Car, Use
+from sim.fleet.classes import CLASSES, VehicleClass
 from sim.fleet.drivers import Habits
+from sim.fleet.streams import stream
+from sim.fleet.traffic import Model
 
 ANY_RATING_GROUP = 1
 """What traffic on a catch-all split bears, since the split names no rating group."""
 
 
-def car_of(vehicle: str, sim: Sim, group: Group, sold: Provisioning) -> Car:
-    """A car that does what the splits of its profile pay for: telematics for each B2B split, Wi-Fi for each B2C one."""
-    traffic, drivers = group.traffic, group.drivers
+def car_of(vehicle: str, sim: Sim, group: Group, scenario: Scenario, sold: Provisioning, seed: int) -> Car:
+    """A car that does what the splits of its profile in `sold` pay for."""
     splits = profile_splits(sold, sim)
     b2b = [split for split in splits if split.party == "b2b"]
-    b2c = [split for split in splits if split.party == "b2c" and traffic.wifi]
-    habits = Habits(drivers.top_up_probability, drivers.delay, drivers.bundle)
-    uses = [
-        _use("telematics", str(number), Telematics(traffic.telematics // len(b2b), traffic.telematics_sigma), split)
-        for number, split in enumerate(b2b)
-    ]
-    uses += [
-        _use(
-            "wifi",
-            split.id,
-            Wifi(traffic.wifi // len(b2c), traffic.wifi_sigma),
-            split,
-            habits if bundle_of(sold, sim, split.id, drivers.bundle) else Habits(),
-        )
-        for split in b2c
-    ]
-    return Car(vehicle, sim.imsi, sim.msisdn, tuple(uses))
+    b2c = [split for split in splits if split.party == "b2c"]
+    uses = [*_own_uses(group.traffic, b2b), *_campaigns(vehicle, scenario, group, b2b)] if b2b else []
+    for split in b2c:
+        habits = Habits(group.drivers.top_up_probability, group.drivers.delay, group.drivers.bundle)
+        sells = bundle_of(sold, sim, split.id, group.drivers.bundle) is not None
+        uses += _driver_uses(group.traffic, b2c, split, habits if sells else Habits())
+    return Car(vehicle, sim.imsi, sim.msisdn, tuple(uses), _kind(vehicle, group, seed))
 
 
-def _use(name: str, key: str, model: Telematics | Wifi, split: Split, driver: Habits | None = None) -> Use:
-    return Use(name, key, model, split.id, split.apn, rating_group_of(split), driver)
+def _kind(vehicle: str, group: Group, seed: int) -> VehicleClass:
+    """Its class, by the group's shares."""
+    names = list(group.classes)
+    drawn = stream(seed, vehicle, "class").choices(names, list(group.classes.values()))[0] if names[1:] else names[0]
+    return CLASSES[drawn]
+
+
+def _own_uses(traffic: Traffic, b2b: list[Split]) -> Iterator[Use]:
+    """What the car itself does."""
+    beats = traffic.heartbeats
+    heartbeats = Heartbeats(beats.share, beats.least, beats.most, beats.synchronised)
+    for number, split in enumerate(b2b):
+        model = Telematics(traffic.telematics // len(b2b), traffic.telematics_sigma, heartbeats)
+        yield Use("telematics", str(number), model, split.id, split.apn, rating_group_of(split))
+    if traffic.navigation:
+        yield _own_use("navigation", "", Navigation(traffic.navigation), traffic, b2b)
+    if traffic.emergency_call_test is not None:
+        yield _own_use("emergency_call_test", "", CallTest(traffic.emergency_call_test), traffic, b2b)
+
+
+def _campaigns(vehicle: str, scenario: Scenario, group: Group, b2b: list[Split]) -> Iterator[Use]:
+    for number, event in enumerate(scenario.timeline):
+        if isinstance(event, CampaignEvent) and (event.vehicle == vehicle or event.group == group.name):
+            opens = scenario.local(event.day, event.at)
+            model = CampaignModel(
+                opens,
+                opens + event.lasting * SECOND,
+                event.least,
+                event.least if event.most is None else event.most,
+                event.share,
+                event.rate,
+                None if event.window is None else (event.window.start, event.window.to),
+            )
+            payers = [split for split in b2b if event.split in (None, split.id)]
+            if payers:
+                yield _own_use("campaign", str(number), model, group.traffic, payers)
+
+
+def _own_use(name: OwnApplication, key: str, model: Model, traffic: Traffic, payers: list[Split]) -> Use:
+    """An application under a rating group of its own, if it has one, else under its payer's first."""
+    own = traffic.rating_groups.get(name)
+    split = next((split for split in payers if own in split.rating_groups), payers[0])
+    rating_group = own if own is not None and own in split.rating_groups else rating_group_of(split)
+    return Use(name, key, model, split.id, split.apn, rating_group)
+
+
+def _driver_uses(traffic: Traffic, b2c: list[Split], split: Split, driver: Habits) -> Iterator[Use]:
+    """What those who ride along do, paid by one split."""
+    share = traffic.wifi_share
+    if traffic.wifi:
+        model = Wifi(traffic.wifi // len(b2c), traffic.wifi_sigma)
+        yield Use("wifi", split.id, model, split.id, split.apn, rating_group_of(split), driver, share)
+    if traffic.streaming:
+        own = _own_use("streaming", split.id, Streaming(traffic.streaming // len(b2c)), traffic, [split])
+        yield replace(own, driver=driver, share=share)
 
 
 def bundle_of(sold: Provisioning, sim: Sim, split_id: str, bundle_id: str | None) -> Bundle | None:

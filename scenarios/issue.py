@@ -5,7 +5,8 @@ from __future__ import annotations
 from ocs.catalogue.profiles import Profile
 from ocs.inventory.identifiers import complete_iccid
 from ocs.inventory.provisioning import Account, Provisioning, Sim
-from scenarios.schema import Group, Scenario
+from scenarios.fleet import Group
+from scenarios.schema import Scenario
 
 PLMN = "00101"
 """The test network (TS 23.003): no real subscriber has these IMSIs."""

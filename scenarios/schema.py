@@ -11,66 +11,13 @@ from pydantic import Field, field_validator, model_validator
 
 from ocs.catalogue.plans import PrepaidIndividual
 from ocs.catalogue.profiles import Split
-from ocs.files import Duration, FileModel, Volume
+from ocs.files import Duration, FileModel
 from ocs.inventory.provisioning import Provisioning
 from ocs.units import instant
 from scenarios.checks import Expectation
+from scenarios.fleet import Campaign, Group, group_problems
 
 Where = tuple[str | int, ...]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
-"""Lower case, since it becomes part of Session-Ids and file names."""
-
-
-class Traffic(FileModel):
-    """What one car of the group moves in a month of 30 days: lognormal over the cars, around these means."""
-
-    telematics: Annotated[Volume, Field(gt=0)] = 30_000_000
-    """Mean octets of a car's telematics."""
-    telematics_sigma: Annotated[float, Field(ge=0, le=3)] = 0.8
-    wifi: Volume = 0
-    """Mean octets that a driver would use on the hotspot if nothing stopped them; 0: nobody uses it."""
-    wifi_sigma: Annotated[float, Field(ge=0, le=3)] = 1.3
-
-
-class Drivers(FileModel):
-    """What drivers do when their Wi-Fi ends."""
-
-    top_up_probability: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of cuts after which the driver buys."""
-    delay: Duration = 3_600
-    """Mean time from the cut to the purchase."""
-    bundle: str | None = None
-    """The bundle they buy."""
-
-    @model_validator(mode="after")
-    def _buys_something(self) -> Drivers:
-        if self.top_up_probability and self.bundle is None:
-            raise ValueError("drivers who top up need a bundle to buy")
-        return self
-
-
-class Group(FileModel):
-    """Cars that are alike."""
-
-    name: Name
-    vehicles: Annotated[int, Field(ge=1, le=100_000)]
-    account: str
-    """The account that owns the SIMs."""
-    profile: str
-    plans: dict[str, str] = Field(default_factory=dict)
-    """Plan by split id, where it is not the split's own."""
-    traffic: Traffic = Traffic()
-    drivers: Drivers = Drivers()
-
-    def vehicle_ids(self, first: int = 0, last: int | None = None) -> list[str]:
-        """`own-001`, `own-002`, ...: in the order in which SIMs are issued; all, or those from `first` up to `last`."""
-        numbers = range(self.vehicles)[first:last]
-        return [f"{self.name}-{number + 1:03d}" for number in numbers]
-
-
-def group_of(vehicle: str) -> str:
-    """The name of a car's group."""
-    return vehicle.rpartition("-")[0]
 
 
 class _Moment(FileModel):
@@ -115,6 +62,12 @@ class StatusEvent(_Event):
     reason: str = "by the operator"
 
 
+class CampaignEvent(Campaign, _Event):
+    """The car maker's servers offer a download to the cars, paid by their first B2B split or the one named."""
+
+    do: Literal["campaign"]
+
+
 class CutEvent(_Moment):
     """Nothing comes through between gateway and OCS."""
 
@@ -136,7 +89,7 @@ class RestartEvent(_Moment):
 
 
 FaultEvent = CutEvent | KillEvent | RestartEvent
-CarEvent = TopUpEvent | StatusEvent
+CarEvent = TopUpEvent | StatusEvent | CampaignEvent
 Event = Annotated[CarEvent | FaultEvent, Field(discriminator="do")]
 
 Chance = Annotated[float, Field(ge=0, le=1)]
@@ -303,8 +256,7 @@ class Scenario(FileModel):
                     (*at, "plans", split_id),
                     f"{plan_id!r}: a b2c split takes a prepaid plan, a b2b split a postpaid one",
                 )
-        if group.traffic.wifi and not any(split.party == "b2c" for split in splits.values()):
-            yield (*at, "traffic", "wifi"), f"profile {group.profile!r} has no b2c split, so nobody would pay for Wi-Fi"
+        yield from group_problems(at, group, splits)
         consumer = self.consumer_plans(group)
         if group.drivers.bundle is not None and consumer is not None:
             yield from _sold((*at, "drivers", "bundle"), group.drivers.bundle, list(consumer.values()))
@@ -321,10 +273,15 @@ class Scenario(FileModel):
                 f"{event.at} does not exist on {local.date()} in {self.zone.key}: clocks go forward over it",
             )
 
-    def _event_problems(self, at: Where, event: TopUpEvent | StatusEvent, group: Group) -> Iterator[tuple[Where, str]]:
+    def _event_problems(
+        self, at: Where, event: TopUpEvent | StatusEvent | CampaignEvent, group: Group
+    ) -> Iterator[tuple[Where, str]]:
         splits = self.splits(group)
         if event.split is not None and event.split not in splits:
             yield (*at, "split"), f"profile {group.profile!r} has no split {event.split!r}"
+        elif isinstance(event, CampaignEvent):
+            if splits and splits.get(event.split or "", next(iter(splits.values()))).party != "b2b":
+                yield (*at, "split"), "a campaign is paid by a b2b split: name one"
         elif isinstance(event, TopUpEvent) and splits:
             plans = self.consumer_plans(group)
             if plans is None:

@@ -18,7 +18,9 @@ from ocs.records.edr import Edr, Transfer
 from ocs.units import MICROS, SECOND
 from scenarios.cars import bundle_of, car_of, plan_of, profile_splits
 from scenarios.evidence import Purchase
+from scenarios.fleet import group_of
 from scenarios.schema import (
+    CampaignEvent,
     CarEvent,
     CutEvent,
     KillEvent,
@@ -26,7 +28,6 @@ from scenarios.schema import (
     Scenario,
     StatusEvent,
     TopUpEvent,
-    group_of,
 )
 from sim.faults import Faults, LinkFaults, Span
 from sim.fleet.cars import Car
@@ -97,7 +98,7 @@ def live(
     known = {sim.imsi for sim in sold.sims}
     groups = {group.name: group for group in scenario.fleet}
     cars = {
-        vehicle: car_of(vehicle, sim, groups[group_of(vehicle)], sold)
+        vehicle: car_of(vehicle, sim, groups[group_of(vehicle)], scenario, sold, seed)
         for vehicle, sim in sims.items()
         if sim.imsi in known
     }
@@ -154,7 +155,7 @@ def _faults(scenario: Scenario) -> Faults:
 def _events(scenario: Scenario, sims: dict[str, Sim], cars: dict[str, Car], sold: Provisioning) -> list[Event]:
     events = []
     for number, event in enumerate(scenario.timeline):
-        if not isinstance(event, CarEvent):
+        if not isinstance(event, CarEvent) or isinstance(event, CampaignEvent):
             continue
         at = scenario.local(event.day, event.at)
         for vehicle in cars:

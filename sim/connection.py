@@ -7,6 +7,8 @@ moment known by arithmetic, and the connection sleeps until the first of them.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -103,6 +105,11 @@ class Connection:
             applications[0].rating_group
         ]
         """What the CCR-I asks for: on an APN that the car uses itself, the car's own; drivers come when they come."""
+        by_group: dict[int, list[Application]] = defaultdict(list)
+        for application in applications:
+            by_group[application.rating_group].append(application)
+        self._shared = [sharing for sharing in by_group.values() if len(sharing) > 1]
+        """Those that use one quota."""
         self._windows = windows
         self._window = next(windows, None)
         self._gateway = gateway
@@ -283,11 +290,27 @@ class Connection:
                 octets = min(flow.left, self._session.passable(application.rating_group))
                 if octets:
                     moments.append(flow.since - (-(flow.passed + octets) * SECOND // flow.rate))
-        if self._session is not None and (deadline := self._session.next_deadline()) is not None:
-            moments.append(deadline)
+        if self._session is not None:
+            for sharing in self._shared:
+                flows = [application.running for application in sharing if application.running is not None]
+                octets = self._session.passable(sharing[0].rating_group)
+                if octets and len(flows) > 1:
+                    moments.append(_used_up(flows, octets, now))
+            if (deadline := self._session.next_deadline()) is not None:
+                moments.append(deadline)
         if self._leaving:
             moments += [at for session in self._leaving if (at := session.next_deadline()) is not None]
         if self._anew_at is not None:
             moments.append(self._anew_at)
         if moments:
             self._schedule(max(now, min(moments)))
+
+
+def _used_up(flows: list[_Running], octets: int, now: int) -> int:
+    """The first instant at which several flows have passed so many octets together, or would have, were they longer."""
+
+    def due(at: int) -> int:
+        return sum((at - flow.since) * flow.rate // SECOND - flow.passed for flow in flows)
+
+    alone = now + (octets + len(flows)) * SECOND // max(flow.rate for flow in flows) + 1
+    return bisect_left(range(now, alone + 1), octets, key=due) + now

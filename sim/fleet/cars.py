@@ -36,7 +36,7 @@ class Use:
     driver: Habits | None = None
     """Whoever buys when it ends; None: the car itself wants the octets."""
     share: float = 1.0
-    """Of the cars that have the application at all."""
+    """Of the cars that have it at all; a car has all or none that a split pays with the same share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def attachments(car: Car, seed: int, begins: int, ends: int, zone: ZoneInfo) -> 
     """What the applications of a car do between two instants, APN by APN; all of it is drawn as it is asked for."""
     sharing: dict[str, list[Use]] = {}
     for use in car.uses:
-        if use.share >= 1.0 or stream(seed, car.vehicle, "has", use.name, use.key).random() < use.share:
+        if use.share >= 1.0 or stream(seed, car.vehicle, "has", use.split_id).random() < use.share:
             sharing.setdefault(use.apn, []).append(use)
     if not sharing:
         return

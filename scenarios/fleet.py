@@ -1,0 +1,182 @@
+"""The fleet of a scenario file: which cars there are, what they and their drivers do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from ocs.catalogue.prices import ClockTime
+from ocs.catalogue.profiles import Party, RatingGroup, Split
+from ocs.files import Duration, FileModel, Volume
+from sim.fleet.classes import CLASSES
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+"""Lower case, since it becomes part of Session-Ids and file names."""
+Chance = Annotated[float, Field(ge=0, le=1)]
+Sigma = Annotated[float, Field(ge=0, le=3)]
+"""Of a lognormal distribution over the cars: how heavy its tail is."""
+
+OwnApplication = Literal["navigation", "emergency_call_test", "campaign", "streaming"]
+"""What may bear a rating group other than its split's first."""
+
+
+class Heartbeats(FileModel):
+    """What a parked car sends in the session that it keeps."""
+
+    share: Chance = 0.4
+    """Of the octets of telematics."""
+    least: Annotated[Duration, Field(gt=0)] = 900
+    most: Annotated[Duration, Field(gt=0)] = 3_600
+    """From one to the next, at random between the two."""
+    synchronised: bool = False
+    """All cars at the same instants, as a bad release has them."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Heartbeats:
+        if self.least > self.most:
+            raise ValueError("least must not be longer than most")
+        return self
+
+
+class Traffic(FileModel):
+    """What one car of the group moves in a month of 30 days: lognormal over the cars, around these means."""
+
+    telematics: Annotated[Volume, Field(gt=0)] = 30_000_000
+    """Mean octets of a car's telematics."""
+    telematics_sigma: Sigma = 0.8
+    heartbeats: Heartbeats = Heartbeats()
+    navigation: Volume = 0
+    """Mean octets of routes and map tiles; 0: the car has no navigation."""
+    emergency_call_test: Annotated[Duration, Field(gt=0)] | None = None
+    """Time from one self-test of the emergency call to the next; absent: none."""
+    wifi: Volume = 0
+    """Mean octets that a driver would use on the hotspot if nothing stopped them; 0: nobody uses it."""
+    wifi_sigma: Sigma = 1.3
+    streaming: Volume = 0
+    """Mean octets of music and films, on top of `wifi` and paid by the same driver."""
+    wifi_share: Chance = 1.0
+    """Share of the cars whose driver uses the hotspot at all."""
+    rating_groups: dict[OwnApplication, RatingGroup] = Field(default_factory=dict)
+    """What an application's octets bear, where it is not the first rating group of its split."""
+
+
+class Drivers(FileModel):
+    """What drivers do when their Wi-Fi ends."""
+
+    top_up_probability: Chance = 0.0
+    """Share of cuts after which the driver buys."""
+    delay: Duration = 3_600
+    """Mean time from the cut to the purchase."""
+    bundle: str | None = None
+    """The bundle they buy."""
+
+    @model_validator(mode="after")
+    def _buys_something(self) -> Drivers:
+        if self.top_up_probability and self.bundle is None:
+            raise ValueError("drivers who top up need a bundle to buy")
+        return self
+
+
+class Night(FileModel):
+    """A time of day on the operator's wall clock, written as `01:00`; it may run over midnight."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
+
+    start: ClockTime = Field(alias="from")
+    to: ClockTime
+
+    @model_validator(mode="after")
+    def _takes_time(self) -> Night:
+        if self.start == self.to:
+            raise ValueError("from and to are the same")
+        return self
+
+
+class Campaign(FileModel):
+    """A download that every car makes once, beginning after this event, on one trip or night after the other."""
+
+    least: Annotated[Volume, Field(gt=0)]
+    most: Annotated[Volume, Field(gt=0)] | None = None
+    """Octets: `least` for all cars, or between the two, small ones more often."""
+    share: Chance = 1.0
+    """Of the cars that it concerns."""
+    lasting: Annotated[Duration, Field(gt=0, alias="for")] = 14 * 86_400
+    """After which what is not done is given up."""
+    window: Night | None = None
+    """When parked cars download; absent: all cars do whenever they drive."""
+    rate: Annotated[Volume, Field(gt=0)] = 1_000_000
+    """Octets a second."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Campaign:
+        if self.most is not None and self.most < self.least:
+            raise ValueError("most must not be less than least")
+        return self
+
+
+class Group(FileModel):
+    """Cars that are alike."""
+
+    name: Name
+    vehicles: Annotated[int, Field(ge=1, le=100_000)]
+    account: str
+    """The account that owns the SIMs."""
+    profile: str
+    plans: dict[str, str] = Field(default_factory=dict)
+    """Plan by split id, where it is not the split's own."""
+    classes: Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)] = Field(
+        default={"commuter": 1.0}, alias="class", json_schema_extra={"anyOf": [{"type": "string"}, {"type": "object"}]}
+    )
+    """When the cars drive: `commuter`, or several kinds with the share of each, as `{commuter: 3, business: 1}`."""
+    traffic: Traffic = Traffic()
+    drivers: Drivers = Drivers()
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _one_class(cls, value: object) -> object:
+        return {value: 1.0} if isinstance(value, str) else value
+
+    @field_validator("classes")
+    @classmethod
+    def _known_classes(cls, shares: dict[str, float]) -> dict[str, float]:
+        unknown = [name for name in shares if name not in CLASSES]
+        if unknown:
+            raise ValueError(f"unknown class {', '.join(map(repr, unknown))}; known: {', '.join(CLASSES)}")
+        return shares
+
+    def vehicle_ids(self, first: int = 0, last: int | None = None) -> list[str]:
+        """`own-001`, `own-002`, ...: in the order in which SIMs are issued; all, or those from `first` up to `last`."""
+        numbers = range(self.vehicles)[first:last]
+        return [f"{self.name}-{number + 1:03d}" for number in numbers]
+
+
+def group_of(vehicle: str) -> str:
+    """The name of a car's group."""
+    return vehicle.rpartition("-")[0]
+
+
+def payer_party(application: OwnApplication) -> Party:
+    """Who pays for an application's octets."""
+    return "b2c" if application == "streaming" else "b2b"
+
+
+def group_problems(
+    at: tuple[str | int, ...], group: Group, splits: Mapping[str, Split]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """What a group's traffic says against the splits of its profile, as (location, message)."""
+    parties = {split.party for split in splits.values()}
+    traffic = group.traffic
+    if traffic.wifi and "b2c" not in parties:
+        yield (*at, "traffic", "wifi"), f"profile {group.profile!r} has no b2c split, so nobody would pay for Wi-Fi"
+    elif traffic.streaming and "b2c" not in parties:
+        yield (*at, "traffic", "streaming"), f"profile {group.profile!r} has no b2c split, so nobody would pay for it"
+    for field in ("navigation", "emergency_call_test"):
+        if getattr(traffic, field) and "b2b" not in parties:
+            yield (*at, "traffic", field), f"profile {group.profile!r} has no b2b split, so nobody would pay for it"
+    for application, rating_group in traffic.rating_groups.items():
+        party = payer_party(application)
+        if not any(rating_group in split.rating_groups for split in splits.values() if split.party == party):
+            where = (*at, "traffic", "rating_groups", application)
+            yield where, f"no {party} split of profile {group.profile!r} lists rating group {rating_group}"

@@ -1,0 +1,80 @@
+"""What a scenario file says of its fleet: lived through with every application, and told when it is wrong."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from ocs.files import FileError
+from ocs.units import utc
+from scenarios.cars import car_of
+from scenarios.issue import issue
+from scenarios.loading import load
+from scenarios.runner import Run, run
+from scenarios.schema import Scenario
+
+EVERY_APPLICATION = Path(__file__).parent / "every_application.yaml"
+
+
+@pytest.fixture(scope="module")
+def lived() -> Run:
+    return run(load(EVERY_APPLICATION), "every_application", 1)
+
+
+def test_every_application_is_charged_to_its_payer(lived: Run) -> None:
+    assert lived.verdict.passed, [item.judgement.findings for item in lived.verdict.judged if not item.passed]
+    moved: Counter[int] = Counter()
+    for step in lived.evidence.steps:
+        moved[step.rating_group] += step.octets
+    assert set(moved) == {100, 101, 102, 200}
+    assert all(octets > 1_000_000 for octets in moved.values())
+
+
+def test_a_campaign_with_a_window_moves_nothing_by_day(lived: Run) -> None:
+    ours = [step for step in lived.evidence.steps if step.rating_group == 102]
+    zone = lived.scenario.zone
+    hours = Counter(utc(step.start).astimezone(zone).hour for step in ours)
+    assert set(hours) & {23, 0, 1, 2, 3}
+    first = lived.scenario.timeline[0]
+    nights = [step for step in ours if step.octets and utc(step.start).astimezone(zone).hour in (23, 0, 1, 2, 3)]
+    assert min(step.start for step in nights) >= lived.scenario.local(first.day, "23:00")
+
+
+def test_shares_of_classes_are_kept_and_do_not_depend_on_the_size_of_the_fleet() -> None:
+    scenario = load(EVERY_APPLICATION)
+    large = scenario.of_size(600)
+    kinds = _kinds(large)
+    counted = Counter(kinds.values())
+    for name, share in large.fleet[0].classes.items():
+        assert counted[name] / 600 == pytest.approx(share / 9, abs=0.05)
+    assert _kinds(scenario).items() <= kinds.items()
+
+
+def _kinds(scenario: Scenario) -> dict[str, str]:
+    sold, sims = issue(scenario)
+    group = scenario.fleet[0]
+    return {name: car_of(name, sim, group, scenario, sold, 1).kind.name for name, sim in sims.items()}
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "where", "what"),
+    [
+        ("shared_car: 1}", "bus: 1, tram: 2}", "fleet.0.class", "unknown class 'bus', 'tram'; known: commuter"),
+        ("class: {commuter: 4", "class: {commuter: 0", "fleet.0.class.commuter", "greater than 0"),
+        ("navigation: 101", "navigation: 200", "navigation", "no b2b split of profile 'car' lists rating group 200"),
+        ("emergency_call_test: 2 days", "emergency_call_test: soon", "emergency_call_test", "expected a duration"),
+        ("most: 150 MB", "most: 1 MB", "timeline.0.campaign", "most must not be less than least"),
+        ('from: "23:00"', 'from: "25:00"', "window.from", "expected a time of day"),
+        ("share: 0.5", "split: wifi", "timeline.1.split", "a campaign is paid by a b2b split"),
+        ("share: 0.5", "split: none", "timeline.1.split", "has no split 'none'"),
+        ("share: 0.5", "share: 1.5", "timeline.1.campaign.share", "less than or equal to 1"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(tmp_path: Path, right: str, wrong: str, where: str, what: str) -> None:
+    text = EVERY_APPLICATION.read_text(encoding="utf-8")
+    assert right in text
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text.replace(right, wrong), encoding="utf-8")
+    with pytest.raises(FileError) as told:
+        load(path)
+    assert [m for m in told.value.mistakes if where in m.field and what in m.message and m.line], str(told.value)
