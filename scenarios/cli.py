@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -17,7 +17,9 @@ from scenarios.loading import library, load
 from scenarios.outputs import missing_report_extra, write
 from scenarios.runner import Link, Run, run
 from scenarios.schema import Scenario
+from scenarios.sharded.command import Fleet, run_in_shards
 from scenarios.verdict import FIRST_OFFENDERS, Verdict, sentence
+from sim.shards import ShardLostError
 
 scenario_commands = typer.Typer(no_args_is_help=True, help="Scenario files: list them, check one, print their schema.")
 
@@ -41,20 +43,47 @@ def run_command(
     out: Annotated[Path | None, typer.Option(help="Folder for the results; out/NAME when not given.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON and nothing else.")] = False,
     report: Annotated[bool, typer.Option(help="Write report.html, pictures, PDF bills and Parquet.")] = True,
+    vehicles: Annotated[
+        int | None, typer.Option(min=1, help="Cars in all, the groups of the file in proportion.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Processes of this machine that work on a fleet in shards.")
+    ] = None,
+    shards: Annotated[
+        int | None, typer.Option(min=1, help="Parts of the fleet that are worked apart; of about 1,000 cars unasked.")
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Scheduler of a Dask cluster that sees the same --out.")
+    ] = None,
+    csv: Annotated[
+        bool | None, typer.Option("--csv/--no-csv", help="EDRs of a fleet in shards as one edrs.csv, too.")
+    ] = None,
 ) -> None:
-    """Run a scenario."""
+    """Run a scenario. A large fleet is run in shards; where that broke off, the same command goes on with it."""
     path = _find(scenario)
     try:
         loaded = load(path)
     except FileError as error:
         raise _bad(*map(str, error.mistakes)) from None
     folder = out if out is not None else Path("out") / path.stem
+    fleet = Fleet(workers, shards, cluster, csv)
+    mistakes = list(fleet.mistakes())
     if folder.exists() and not folder.is_dir():
-        raise _bad(f"--out {folder}: expected a folder, this is a file")
+        mistakes.append(f"--out {folder}: expected a folder, this is a file")
+    if vehicles is not None:
+        try:
+            loaded = loaded.of_size(vehicles)
+        except ValueError as error:
+            mistakes.append(f"--vehicles {vehicles}: {error}")
+    if mistakes:
+        raise _bad(*mistakes)
     console = Console(quiet=as_json, highlight=False, soft_wrap=True)
     if report and (missing := missing_report_extra()):
         console.print(f"no report, PDF or Parquet: {missing} is not installed (pip install 'splitsim\\[report]')")
         report = False
+    chosen_seed = loaded.seed if seed is None else seed
+    if fleet.wanted(loaded):
+        _run_fleet(loaded, path.stem, chosen_seed, link, folder, fleet, console, as_json=as_json, report=report)
     with Progress(
         TextColumn("{task.description:<34}"), BarColumn(), TimeElapsedColumn(), console=console, disable=as_json
     ) as bar:
@@ -64,9 +93,7 @@ def run_command(
             bar.update(task, description=what, completed=share)
 
         try:
-            result = run(
-                loaded, path.stem, loaded.seed if seed is None else seed, link, port=gy_port, progress=progress
-            )
+            result = run(loaded, path.stem, chosen_seed, link, port=gy_port, progress=progress)
         except OSError as error:
             raise _bad(f"--gy-port {gy_port}: {error.strerror or error}") from None
         try:
@@ -77,6 +104,36 @@ def run_command(
         typer.echo(json.dumps(result.verdict.as_data(), indent=2))
     else:
         _tell(console, result, folder, report)
+    raise typer.Exit(0 if result.verdict.passed else 1)
+
+
+def _run_fleet(
+    scenario: Scenario,
+    name: str,
+    seed: int,
+    link: Link,
+    folder: Path,
+    fleet: Fleet,
+    console: Console,
+    *,
+    as_json: bool,
+    report: bool,
+) -> NoReturn:
+    if missing := missing_report_extra():
+        raise _bad(f"a fleet in shards is kept in Parquet: {missing} is not installed (pip install 'splitsim[report]')")
+    try:
+        result = run_in_shards(scenario, name, seed, link, folder, fleet, console, pdf=report)
+    except ShardLostError as error:
+        raise _bad(f"{error}; the shards that are done are kept: the same command goes on from there") from None
+    except OSError as error:
+        raise _bad(f"--out {folder}: {error.strerror or error}") from None
+    if as_json:
+        typer.echo(json.dumps(result.verdict.as_data(), indent=2))
+    else:
+        _tell_verdict(console, result.verdict)
+        console.print(f"bills            {folder / 'documents'}, {folder / 'reconciliation'}", markup=False)
+        console.print(f"records          splitsim query 'SELECT * FROM edrs LIMIT 10' --run {folder}", markup=False)
+        _tell_word(console, result.verdict)
     raise typer.Exit(0 if result.verdict.passed else 1)
 
 
@@ -97,14 +154,22 @@ def _bad(*lines: str) -> typer.Exit:
     return typer.Exit(2)
 
 
-def _tell(console: Console, result: Run, folder: Path, report: bool) -> None:
-    console.print(_table(result.verdict))
-    for item in result.verdict.judged:
+def _tell_verdict(console: Console, verdict: Verdict) -> None:
+    console.print(_table(verdict))
+    for item in verdict.judged:
         for finding in item.judgement.findings[:FIRST_OFFENDERS]:
             console.print(f"  {item.check.name()}: {finding.message}", style="red", markup=False)
         if (more := len(item.judgement.findings) - FIRST_OFFENDERS) > 0:
             console.print(f"  {item.check.name()}: and {more} more", style="red", markup=False)
     console.print()
+
+
+def _tell_word(console: Console, verdict: Verdict) -> None:
+    console.print(f"verdict: {verdict.word}", style="bold green" if verdict.passed else "bold red")
+
+
+def _tell(console: Console, result: Run, folder: Path, report: bool) -> None:
+    _tell_verdict(console, result.verdict)
     if report:
         console.print(f"report           {folder / 'report.html'}", markup=False)
     console.print(f"bills, records   {folder / 'documents'}, {folder / 'edrs.csv'}", markup=False)
@@ -113,7 +178,7 @@ def _tell(console: Console, result: Run, folder: Path, report: bool) -> None:
         "next, for a tariff designer:  splitsim scenario list, copy a file, change a plan, run it", markup=False
     )
     console.print("next, for a sales engineer:   open the report, then the invoice and a statement", markup=False)
-    console.print(f"verdict: {result.verdict.word}", style="bold green" if result.verdict.passed else "bold red")
+    _tell_word(console, result.verdict)
 
 
 def _table(verdict: Verdict) -> Table:

@@ -19,6 +19,7 @@ from ocs.billing.rated import RatedRecord
 from ocs.catalogue.plans import Plan
 from ocs.catalogue.profiles import Party, Split, normal_apn
 from ocs.gy.messages import Cca, Ccr, CcRequestType, FinalUnitIndication
+from ocs.inventory.history import Change
 from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.records.edr import Edr, Transfer
 from ocs.units import utc
@@ -115,6 +116,10 @@ class Evidence:
     """Requests that the OCS got once more: on a network that loses and doubles them."""
     faulty: bool = False
     """The scenario has the network go wrong."""
+    faults: dict[str, int] = field(default_factory=dict)
+    """What went wrong, in words, and how often."""
+    changes: list[Change] = field(default_factory=list)
+    """The history of SIMs and subscriptions, as the OCS wrote it."""
 
     def splits(self) -> Iterator[tuple[str, Sim, Split]]:
         """Every split of every car, in order of cars."""

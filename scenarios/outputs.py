@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 from ocs.billing.printing import write_documents
 from ocs.records.edr import Edr
 from ocs.records.text import write_csv
-from scenarios.runner import Run
+from scenarios.runner import Link, Run
 
 REPORT_MODULES = ("faker", "jinja2", "matplotlib", "pyarrow", "typst")
 _VERSIONS = ("msgspec", "pydantic", "simpy", "matplotlib", "pyarrow", "typst")
@@ -36,7 +37,7 @@ def write(run: Run, folder: Path, *, report: bool, progress: Callable[[str, floa
     folder.mkdir(parents=True, exist_ok=True)
     write_csv(folder / "edrs.csv", Edr, run.evidence.edrs)
     write_documents(folder / "documents", run.evidence.documents, pdf=report)
-    _write_json(folder / "verdict.json", run.verdict.as_data())
+    write_json(folder / "verdict.json", run.verdict.as_data())
     if report:
         from ocs.records.parquet import write_parquet
         from scenarios.report.page import write_report
@@ -45,19 +46,23 @@ def write(run: Run, folder: Path, *, report: bool, progress: Callable[[str, floa
         progress("drawing the report", 0.95)
         note = f"scenario {run.name} · seed {run.verdict.seed} · splitsim {_version('splitsim')}"
         write_report(run, folder, note)
-    _write_json(folder / "run.json", _particulars(run, folder))
+    requests = len(run.evidence.exchanges)
+    told = particulars(run.name, folder, run.link, requests, run.started, run.wall_seconds)
+    write_json(folder / "run.json", told | {"wire_octets": run.wire_octets})
     progress("done", 1.0)
 
 
-def _particulars(run: Run, folder: Path) -> dict[str, object]:
+def particulars(
+    name: str, folder: Path, link: Link, requests: int, started: datetime, wall_seconds: dict[str, float]
+) -> dict[str, object]:
+    """What may differ between two runs of the same scenario and seed: content of `run.json`."""
     return {
-        "scenario": run.name,
+        "scenario": name,
         "folder": str(folder.resolve()),
-        "link": run.link.value,
-        "wire_octets": run.wire_octets,
-        "credit_control_requests": len(run.evidence.exchanges),
-        "started": run.started.isoformat(timespec="seconds"),
-        "wall_seconds": {what: round(seconds, 3) for what, seconds in run.wall_seconds.items()},
+        "link": link.value,
+        "credit_control_requests": requests,
+        "started": started.isoformat(timespec="seconds"),
+        "wall_seconds": {what: round(seconds, 3) for what, seconds in wall_seconds.items()},
         "python": platform.python_version(),
         "machine": platform.machine(),
         "versions": {"splitsim": _version("splitsim"), **{name: _version(name) for name in _VERSIONS}},
@@ -71,5 +76,6 @@ def _version(name: str) -> str:
         return "from its source tree"
 
 
-def _write_json(path: Path, data: object) -> None:
+def write_json(path: Path, data: object) -> None:
+    """Data as a file that people can read too."""
     path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

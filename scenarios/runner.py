@@ -7,15 +7,16 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from ocs.billing.books import Books
-from ocs.billing.close import CycleClose, close_cycle
+from ocs.billing.close import close_cycle
 from ocs.billing.reconcile import Reconciliation, Service, reconcile
 from ocs.charging.engine import Engine
 from ocs.inventory.register import Register
 from ocs.rating.cycle import cycles_between
 from scenarios.evidence import Evidence, Twin, asks_of
-from scenarios.issue import issue, without_consumers
+from scenarios.issue import issue, virtual_sims_before, without_consumers
 from scenarios.schema import Scenario
 from scenarios.verdict import Verdict, judge
 from scenarios.world import EngineFactory, Link, live
@@ -61,24 +62,48 @@ def run(
         OSError: the port is taken.
     """
     started, clock = datetime.now(UTC), _Stopwatch()
-    sold, sims = issue(scenario)
-    lived = live(
-        scenario, sold, sims, seed, link, engine, lambda share: progress("cars on the road", 0.6 * share), port
-    )
-    clock.lap("world")
-    alone = without_consumers(sold)
-    twin = live(
-        scenario, alone, sims, seed, Link.MEMORY, engine,
-        lambda share: progress("the same without consumer service", 0.6 + 0.2 * share),
-    )  # fmt: skip
-    clock.lap("twin")
+    evidence, wire_octets = witness(scenario, seed, link, engine=engine, port=port, progress=progress, lap=clock.lap)
     progress("closing the books", 0.82)
-    operator = sold.operator
-    books = Books(Register.of([sold]), tuple(lived.changes), tuple(lived.edrs), tuple(lived.transfers))
-    closes = [
-        close_cycle(cycle, books)
-        for cycle in cycles_between(scenario.begins, scenario.ends, operator.time_zone, operator.cycle_day)
-    ]
+    reconciliations = bill(scenario, evidence, count(evidence))
+    clock.lap("bills")
+    progress("judging", 0.86)
+    verdict = judge(name, scenario.title, seed, scenario.expect, evidence)
+    clock.lap("checks")
+    return Run(name, scenario, link, evidence, reconciliations, verdict, wire_octets, started, clock.laps)
+
+
+def witness(
+    scenario: Scenario,
+    seed: int,
+    link: Link = Link.MEMORY,
+    *,
+    first: int = 0,
+    last: int | None = None,
+    engine: EngineFactory = Engine,
+    port: int = 0,
+    progress: Progress = lambda what, share: None,
+    lap: Callable[[str], None] = lambda what: None,
+) -> tuple[Evidence, int]:
+    """What cars `first` to before `last` (None: all) leave behind, without bills; and the octets on the wire.
+
+    The same cars are without consumer service a second time, where an expectation compares with that.
+    """
+    sold, sims = issue(scenario, first, last)
+    before = virtual_sims_before(scenario, first)
+    twin_wanted = any(check.needs_twin for check in scenario.expect)
+    most = 0.6 if twin_wanted else 0.8
+    lived = live(
+        scenario, sold, sims, seed, link, engine, lambda share: progress("cars on the road", most * share), port, before
+    )
+    lap("world")
+    twin = Twin()
+    if twin_wanted:
+        alone = live(
+            scenario, without_consumers(sold), sims, seed, Link.MEMORY, engine,
+            lambda share: progress("the same without consumer service", 0.6 + 0.2 * share),
+        )  # fmt: skip
+        twin = Twin(alone.exchanges, alone.pushes)
+        lap("twin")
     evidence = Evidence(
         provisioning=sold,
         sims=sims,
@@ -92,34 +117,59 @@ def run(
         unreported=lived.unreported,
         repeats=lived.repeats,
         faulty=scenario.faulty,
+        faults=lived.faults,
         edrs=lived.edrs,
         transfers=lived.transfers,
-        rated=[record for close in closes for record in close.rated],
-        documents=[document for close in closes for document in close.documents],
+        changes=lived.changes,
+        rated=[],
+        documents=[],
         differences=[],
-        twin=Twin(twin.exchanges, twin.pushes),
+        twin=twin,
     )
-    reconciliations = [_reconcile(close, evidence, whole=len(closes) == 1) for close in closes]
-    evidence.differences = [difference for item in reconciliations for difference in item.differences]
-    clock.lap("bills")
-    progress("judging", 0.86)
-    verdict = judge(name, scenario.title, seed, scenario.expect, evidence)
-    clock.lap("checks")
-    return Run(name, scenario, link, evidence, reconciliations, verdict, lived.wire_octets, started, clock.laps)
+    return evidence, lived.wire_octets
 
 
-def _reconcile(close: CycleClose, evidence: Evidence, *, whole: bool) -> Reconciliation:
-    """The operator's own reconciliation. Truth and reports are counted per run; `whole`: all of it is in this cycle."""
-    if not whole:
-        return reconcile(close)
+class Counted(NamedTuple):
+    """Octets by service, from before the OCS: of the whole run."""
+
+    truth: Counter[Service]
+    usu: Counter[Service]
+    unreported: Counter[Service]
+    """Of the truth."""
+
+
+def count(evidence: Evidence) -> Counted:
+    """Add up what moved and what was reported."""
     truth: Counter[Service] = Counter()
     for step in evidence.steps:
         truth[Service(evidence.sims[step.vehicle].imsi, step.apn, step.rating_group)] += step.octets
     usu: Counter[Service] = Counter()
     for exchange in evidence.exchanges:
         for ask in asks_of(exchange):
-            usu[Service(evidence.sims[ask.vehicle].imsi, ask.apn, ask.rating_group)] += ask.used
-    return reconcile(close, truth=truth, usu=usu)
+            if ask.taken:
+                usu[Service(evidence.sims[ask.vehicle].imsi, ask.apn, ask.rating_group)] += ask.used
+    unreported: Counter[Service] = Counter()
+    for (vehicle, apn, rating_group, _), octets in evidence.unreported.items():
+        unreported[Service(evidence.sims[vehicle].imsi, apn, rating_group)] += octets
+    return Counted(truth, usu, unreported)
+
+
+def bill(scenario: Scenario, evidence: Evidence, counted: Counted) -> list[Reconciliation]:
+    """Close the cycles of a run: documents, rated records and differences go into `evidence`."""
+    operator = evidence.provisioning.operator
+    register = Register.of([evidence.provisioning])
+    books = Books(register, tuple(evidence.changes), tuple(evidence.edrs), tuple(evidence.transfers))
+    closes = [
+        close_cycle(cycle, books)
+        for cycle in cycles_between(scenario.begins, scenario.ends, operator.time_zone, operator.cycle_day)
+    ]
+    evidence.rated = [record for close in closes for record in close.rated]
+    evidence.documents = [document for close in closes for document in close.documents]
+    # Truth and reports are counted per run: they are those of a cycle where there is but one.
+    whole = counted if len(closes) == 1 else None
+    reconciliations = [reconcile(close) if whole is None else reconcile(close, **whole._asdict()) for close in closes]
+    evidence.differences = [difference for item in reconciliations for difference in item.differences]
+    return reconciliations
 
 
 class _Stopwatch:

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
+from errno import EEXIST
 from itertools import pairwise
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -95,8 +96,10 @@ class ShardedRun:
         """Make the folder ready: shards of another run are thrown away.
 
         Raises:
-            OSError: the folder cannot be written.
+            OSError: the folder cannot be written, or its `shards` are not those of a run.
         """
+        if (folder / "shards").exists() and not (folder / "manifest.json").exists():
+            raise FileExistsError(EEXIST, "there is a folder 'shards' that no run has left")
         self.shards = shards
         self._folder = folder / "shards"
         text = json.dumps({**manifest, "shards": [asdict(shard) for shard in shards]}, indent=2, sort_keys=True)
@@ -148,6 +151,7 @@ class ShardedRun:
                 stop.set()
             for task in tasks:
                 task.result()
+        watch(self.pulse())
 
     def _supervise(
         self,
@@ -235,10 +239,13 @@ def _read_pulse(folder: Path) -> Pulse | None:
 class Crew(Protocol):
     """Workers, each behind an `Executor` of its own."""
 
-    size: int
-    """How many work at the same time."""
-    losses: tuple[type[BaseException], ...]
-    """What an executor raises when its worker went away."""
+    @property
+    def size(self) -> int:
+        """How many work at the same time."""
+
+    @property
+    def losses(self) -> tuple[type[BaseException], ...]:
+        """What an executor raises when its worker went away."""
 
     def hire(self) -> Executor:
         """One more worker."""
@@ -248,7 +255,7 @@ class Here:
     """This process itself."""
 
     size = 1
-    losses = (BrokenExecutor,)
+    losses: tuple[type[BaseException], ...] = (BrokenExecutor,)
 
     def hire(self) -> Executor:
         """See `Crew`."""
@@ -258,7 +265,7 @@ class Here:
 class Processes:
     """Processes of this machine: a pool of one for each worker, since a pool of many dies with one of them."""
 
-    losses = (BrokenExecutor,)
+    losses: tuple[type[BaseException], ...] = (BrokenExecutor,)
 
     def __init__(self, size: int) -> None:
         self.size = size

@@ -23,6 +23,11 @@ _ESCAPES = {"%": "%25", ";": "%3B", "=": "%3D"}
 
 def write_csv(path: Path, record: type[R], records: Iterable[R]) -> None:
     """Write records to a new file at `path`, in the order of `columns.in_order`."""
+    write_csv_as_given(path, record, in_order(records))
+
+
+def write_csv_as_given(path: Path, record: type[R], records: Iterable[R]) -> None:
+    """Write records to a new file at `path`, one after the other, already in order."""
     with path.open("w", encoding="utf-8", newline="") as file:
         to_csv(file, record, records)
 

@@ -17,7 +17,7 @@ from ocs.rating.cycle import Cycle, cycles_between
 from ocs.units import HOUR
 from scenarios.checks import Judgement
 from scenarios.evidence import Evidence, apn_of, asks_of
-from scenarios.runner import Counted, count, witness
+from scenarios.runner import Counted, Link, count, witness
 from scenarios.schema import Scenario
 from scenarios.sharded.condense import condense_edrs, condense_transfers
 from scenarios.sharded.records import (
@@ -52,6 +52,7 @@ class FleetWork:
 
     scenario: Scenario
     seed: int
+    link: Link = Link.MEMORY
 
     def __call__(self, shard: Shard, folder: Path, beat: Beat) -> None:
         """See `sim.shards.Work`."""
@@ -64,7 +65,7 @@ class FleetWork:
             for first in range(shard.first, shard.last, step):
                 last = min(shard.last, first + step)
                 evidence, _ = witness(
-                    scenario, self.seed, first=first, last=last,
+                    scenario, self.seed, self.link, first=first, last=last,
                     progress=partial(_tell, beat, Pulse(first - shard.first, requests, scenario.begins), scenario.ends),
                 )  # fmt: skip
                 for judgement, check in zip(judgements, scenario.expect, strict=True):
