@@ -28,6 +28,7 @@ from conformance.tester.request import (
     ps_information,
     subscription_id,
 )
+from conformance.tester.secure import Security
 from conformance.tester.trace import Trace
 from conformance.verdicts import Ended, Failed, Finding, Verdict, inconclusive, not_applicable
 from conformance.wire.avp import avp
@@ -43,6 +44,7 @@ class Run:
         self.ics = ics
         self.seed = seed
         self.address = split_address(ics.sut.address)
+        self.security = ics.tls.opened() if ics.tls is not None else None
         self.hooks = Hooks(ics.hooks)
         self.ids = Identifiers(random.Random(seed))
         self.realm: str | None = ics.sut.realm
@@ -107,8 +109,8 @@ class Bench:
             raise not_applicable("needs several Origin-Hosts: tester.origin_host with {n}")
         return Node(pattern.replace("{n}", str(self.run.node_number())), self.ics.tester.origin_realm)
 
-    def raw_line(self, node: Node | None = None) -> Line:
-        """A TCP connection on which nothing has been said."""
+    def raw_line(self, node: Node | None = None, *, security: Security | None = None, plain: bool = False) -> Line:
+        """A connection on which nothing has been said: secured as the PIXIT says, or otherwise, or `plain`."""
         line = Line(
             self.run.address,
             node or self.node(),
@@ -116,6 +118,7 @@ class Bench:
             len(self.lines) + 1,
             self.run.ids,
             self.ics.timers.answer_seconds,
+            None if plain else security or self.run.security,
         )
         self.lines.append(line)
         return line

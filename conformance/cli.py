@@ -25,6 +25,11 @@ from conformance.options import (
     ImsiOption,
     MsisdnOption,
     OcsOption,
+    TlsCaOption,
+    TlsCertOption,
+    TlsKeyOption,
+    TlsNameOption,
+    TlsOption,
     bad,
     console,
     given,
@@ -33,7 +38,7 @@ from conformance.pcap import CaptureError
 from conformance.report.findings import folder_name
 from conformance.report.model import ReportModel
 from conformance.requirements import requirements
-from conformance.sut.given import provision_rows, template
+from conformance.sut.given import Options, provision_rows, template
 from conformance.sut.ics import IcsError, load_ics
 from conformance.watch.watcher import watched_rows
 
@@ -46,6 +51,11 @@ commands = typer.Typer(
 commands.command("run")(run)
 
 
+def add_commands(app: typer.Typer) -> None:
+    """Put `conformance` into the front door."""
+    app.add_typer(commands, name="conformance")
+
+
 @commands.command("doctor")
 def doctor(
     file: FileArgument = None,
@@ -54,12 +64,18 @@ def doctor(
     msisdn: MsisdnOption = None,
     apn: ApnOption = None,
     rg: GroupOption = None,
+    tls: TlsOption = False,
+    tls_ca: TlsCaOption = None,
+    tls_cert: TlsCertOption = None,
+    tls_key: TlsKeyOption = None,
+    tls_name: TlsNameOption = None,
     pcap: Annotated[Path | None, typer.Option(help="Write what was said as a capture.")] = None,
 ) -> None:
     """First aid: TCP, CER, watchdog and one session with an OCS, with a hint wherever it stops."""
     if file is None and ocs is None:
         raise bad("--ocs HOST:PORT is needed (or a PIXIT file)")
-    ics = given(file, ocs, imsi, msisdn, apn, rg)
+    groups = tuple(rg or ())
+    ics = given(Options(file, ocs, imsi, msisdn, apn, groups, tls, tls_ca, tls_cert, tls_key, tls_name))
     if not ics.subscribers.rich:
         raise bad("a subscriber of role rich is needed: --imsi and --apn, or in the PIXIT")
     screen, status = console(), 0

@@ -23,6 +23,11 @@ from conformance.options import (
     ImsiOption,
     MsisdnOption,
     OcsOption,
+    TlsCaOption,
+    TlsCertOption,
+    TlsKeyOption,
+    TlsNameOption,
+    TlsOption,
     bad,
     console,
     given,
@@ -33,6 +38,7 @@ from conformance.report.junit import write_junit
 from conformance.report.model import ReportModel, build, failing
 from conformance.runner import Progress, RunResult, run_cases, run_gateway_cases
 from conformance.selection import Expected, Selection, expected_seconds, fitting, load_expected
+from conformance.sut.given import Options
 from conformance.sut.ics import Ics, IcsError, split_address
 from conformance.sut.own import started_serve
 from conformance.tester.request import Node
@@ -50,6 +56,11 @@ def run(
     msisdn: MsisdnOption = None,
     apn: ApnOption = None,
     rg: GroupOption = None,
+    tls: TlsOption = False,
+    tls_ca: TlsCaOption = None,
+    tls_cert: TlsCertOption = None,
+    tls_key: TlsKeyOption = None,
+    tls_name: TlsNameOption = None,
     only: Annotated[list[str] | None, typer.Option("--id", help="Prefix of case or requirement ids.")] = None,
     area: Annotated[list[str] | None, typer.Option(help="PEER, HDR, AVP, SEQ ...")] = None,
     level: Annotated[list[str] | None, typer.Option(help="MUST, SHOULD ...")] = None,
@@ -65,6 +76,8 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
 ) -> None:
     """Run cases against an OCS, or a gateway (sut.side in the PIXIT); with nothing given, against our own OCS."""
+    groups = tuple(rg or ())
+    options = Options(file, ocs, imsi, msisdn, apn, groups, tls, tls_ca, tls_cert, tls_key, tls_name)
     selection = Selection(tuple(only or ()), tuple(area or ()), tuple(level or ()), tuple(severity or ()))
     mistakes = selection.mistakes()
     if mistakes:
@@ -81,7 +94,7 @@ def run(
         own = file is None and ocs is None
         if own:
             screen.print("nothing given: our own OCS is started as a process and tested")
-        ics = stack.enter_context(started_serve()) if own else given(file, ocs, imsi, msisdn, apn, rg)
+        ics = stack.enter_context(started_serve()) if own else given(options)
         if not ics.subscribers.rich:
             raise bad("a subscriber of role rich is needed: --imsi and --apn, or in the PIXIT")
         chosen = replace(selection, side=ics.sut.side).chosen()

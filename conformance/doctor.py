@@ -13,6 +13,7 @@ from conformance.sut.ics import Ics
 from conformance.tester.line import Line
 from conformance.tester.observe import NoMessage, Reply
 from conformance.tester.request import cer, dpr
+from conformance.tester.secure import HandshakeFailed
 from conformance.watch import watch
 from conformance.wire.message import Message
 
@@ -36,6 +37,13 @@ CER_HINTS: Final = {
     5012: "the SUT refuses this peer for a reason of its own: look into its log",
     5017: "the SUT insists on TLS",
 }
+_CLOSED: Final = (
+    "many OCSs close on an unknown Origin-Host or address: add the tester to its peer table; or is it TLS (--tls)?"
+)
+_CLOSED_OVER_TLS: Final = (
+    "so ends TLS 1.3 where the SUT does not like the tester's certificate, or its lack (--tls-cert, --tls-key); "
+    "else see whether the SUT's peer table has this Origin-Host"
+)
 CCR_HINTS: Final = {
     3001: "the SUT does not know CCR here: is this its Gy listener?",
     3002: "the SUT is not, and does not reach, the host named in Destination-Host",
@@ -79,13 +87,20 @@ def examine(ics: Ics, pcap: Path | None = None) -> Iterator[Step]:
 
 def _steps(bench: Bench) -> Iterator[Step]:
     host, port = bench.run.address
+    secured = bench.run.security is not None
     try:
         line = bench.raw_line()
+    except HandshakeFailed as error:
+        yield Step(f"TCP to {host}:{port}", "ok", "connected")
+        yield Step("TLS", "unreachable", str(error), error.hint)
+        return
     except OSError as error:
         hint = "is the OCS listening there, on TCP, and does nothing stand between? (SCTP alone will not do)"
         yield Step(f"TCP to {host}:{port}", "unreachable", str(error), hint)
         return
     yield Step(f"TCP to {host}:{port}", "ok", "connected")
+    if secured:
+        yield Step("TLS", "ok", line.tls_title)
     reply = line.ask(cer(line.node))
     step = _capabilities(bench, line, reply)
     yield step
@@ -107,8 +122,8 @@ def _capabilities(bench: Bench, line: Line, reply: Reply) -> Step:
     name = f"capabilities (CER as {line.node.host})"
     if isinstance(reply, NoMessage):
         hint = {
-            "closed": "many OCSs close on an unknown Origin-Host or address: add the tester to its peer table",
-            "silent": "something listens that says nothing: is it Diameter, or does it wait for TLS?",
+            "closed": _CLOSED_OVER_TLS if line.tls_title else _CLOSED,
+            "silent": "something listens that says nothing: is it Diameter, or does it wait for TLS (--tls)?",
             "garbled": "whatever answers there does not speak Diameter",
         }[reply.how]
         return Step(name, "unreachable", reply.title, hint)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from conformance.sut.given import pixit
+from conformance.sut.given import Options, pixit
 from conformance.sut.ics import Ics, IcsError
 
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -18,6 +18,11 @@ ImsiOption = Annotated[str | None, typer.Option(help="A subscriber with credit."
 MsisdnOption = Annotated[str | None, typer.Option(help="Its E.164 number.")]
 ApnOption = Annotated[str | None, typer.Option(help="Its APN.")]
 GroupOption = Annotated[list[int] | None, typer.Option("--rg", help="A rating group of it; may be given again.")]
+TlsOption = Annotated[bool, typer.Option("--tls", help="Speak TLS from the first octet.")]
+TlsCaOption = Annotated[Path | None, typer.Option(help="Who certifies the OCS (PEM); this machine's authorities else.")]
+TlsCertOption = Annotated[Path | None, typer.Option(help="Certificate to show when asked (PEM).")]
+TlsKeyOption = Annotated[Path | None, typer.Option(help="Its key.")]
+TlsNameOption = Annotated[str | None, typer.Option(help="Name in the certificate of the OCS, if not its host.")]
 FileArgument = Annotated[Path | None, typer.Argument(metavar="[PIXIT]", help="A file as `conformance init` writes it.")]
 
 
@@ -33,11 +38,9 @@ def bad(*lines: str) -> typer.Exit:
     return typer.Exit(2)
 
 
-def given(
-    file: Path | None, ocs: str | None, imsi: str | None, msisdn: str | None, apn: str | None, groups: list[int] | None
-) -> Ics:
+def given(options: Options) -> Ics:
     """The PIXIT of a file and options; ends with status 2 where they make none."""
     try:
-        return pixit(file, ocs, imsi, msisdn, apn, groups or [])
+        return pixit(options)
     except IcsError as error:
         raise bad(*error.mistakes) from None

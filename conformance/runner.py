@@ -18,6 +18,7 @@ from conformance.requirements import SEVERITIES, Requirement, requirements
 from conformance.sut.hooks import HookFailed, HookMissing
 from conformance.sut.ics import Ics
 from conformance.tester.observe import NoMessage
+from conformance.tester.secure import HandshakeFailed
 from conformance.tester.station import Station
 from conformance.verdicts import CaseResult, Connection, Ended, Failed, Finding, Verdict, worst
 from conformance.watch import Watched, watch
@@ -179,7 +180,7 @@ def judged(case: Case, bench: Bench | GatewayBench) -> tuple[Verdict, str]:
     except HookFailed as failed_hook:
         return Verdict.ERROR, str(failed_hook)
     except (ConnectionError, TimeoutError) as error:
-        seen = f"no TCP connection: {error}"
+        seen = _unconnected(error)
         bench.findings.append(Finding(case.rows[0], Verdict.FAIL, "the SUT takes a connection", seen))
     except Exception:
         bench.trace.event(0, traceback.format_exc())
@@ -187,6 +188,10 @@ def judged(case: Case, bench: Bench | GatewayBench) -> tuple[Verdict, str]:
     plain = [finding.verdict for finding in bench.findings if finding.verdict is not Verdict.INFO]
     only = bool(bench.findings) and all(_records_only(row) for row in case.rows)
     return worst(plain or [Verdict.INFO if only else Verdict.PASS]), ""
+
+
+def _unconnected(error: OSError) -> str:
+    return f"{error}; {error.hint}" if isinstance(error, HandshakeFailed) else f"no TCP connection: {error}"
 
 
 def run_case(run: Run, case: Case) -> CaseResult:
@@ -233,7 +238,7 @@ def _golden(run: Run) -> tuple[str, bool] | None:
     try:
         bench.open_line()
     except OSError as error:
-        return f"no TCP connection to {run.ics.sut.address}: {error}", False
+        return f"{run.ics.sut.address}: {_unconnected(error)}", False
     except Ended as ended:
         _close(bench)
         return ended.reason, False

@@ -25,9 +25,9 @@ CaseFunction = Callable[..., None]
 """Takes a `Bench`, or a `GatewayBench` where `side` is `pgw`."""
 
 MODULES = (
-    "peer", "watchdog", "header", "grammar", "values", "duplicates", "interrogation", "services", "units", "quota",
-    "final_units", "tariff", "reauthorisation", "events", "subscribers", "supervision", "robustness", "split",
-    "records", "bills", "provisioning", "alterations", "gateway_quota", "gateway_session",
+    "peer", "secured", "watchdog", "header", "grammar", "values", "duplicates", "interrogation", "services", "units",
+    "quota", "final_units", "tariff", "reauthorisation", "events", "subscribers", "supervision", "robustness", "split",
+    "records", "bills", "provisioning", "alterations", "gateway_quota", "gateway_units", "gateway_session",
 )  # fmt: skip
 
 

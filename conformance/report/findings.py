@@ -10,6 +10,7 @@ from conformance.pcap import write_pcap
 from conformance.report.model import ReportModel, failing
 from conformance.requirements import requirements
 from conformance.runner import RunResult
+from conformance.sut.ics import Tls
 from conformance.tester.trace import Event, Trace
 from conformance.verdicts import CaseResult
 
@@ -36,7 +37,7 @@ def write_findings(result: RunResult, report: ReportModel, folder: Path) -> list
         (place / "ladder.txt").write_text("\n".join(case.trace.ladder()) + "\n", encoding="utf-8")
         (place / "octets.txt").write_text("\n".join(_octets(case.trace)) + "\n", encoding="utf-8")
         write_pcap(place / "trace.pcap", case.trace.records, int(report.address.rpartition(":")[2]))
-        (place / "replay.py").write_text(replay_script(case, report.address), encoding="utf-8")
+        (place / "replay.py").write_text(replay_script(case, report.address, result.ics.tls), encoding="utf-8")
     return [case.case_id for case in cases]
 
 
@@ -80,7 +81,7 @@ def _octets(trace: Trace) -> Iterable[str]:
         yield ""
 
 
-def replay_script(case: CaseResult, address: str) -> str:
+def replay_script(case: CaseResult, address: str, tls: Tls | None = None) -> str:
     """A script of the standard library alone that sends the same octets and compares the answers."""
     steps: list[list[object]] = []
     for entry in case.trace.entries:
@@ -92,9 +93,11 @@ def replay_script(case: CaseResult, address: str) -> str:
         else:
             steps.append([entry.line, "send" if entry.sender == "pgw" else "expect", entry.octets.hex()])
     data = "[\n" + "".join(f"    {json.dumps(step)},\n" for step in steps) + "]"
+    secured = None if tls is None else tls.beside(Path.cwd()).model_dump(mode="json", exclude_none=True)
     text = TEMPLATE.read_text(encoding="utf-8")
     return (
         text.replace('"CASE"', json.dumps(case.case_id))
         .replace('"ADDRESS"', json.dumps(address))
+        .replace('TLS: "dict[str, str] | None" = None', f"TLS = {secured}")
         .replace("STEPS: list[list[object]] = []", f"STEPS = {data}")
     )

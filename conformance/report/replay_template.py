@@ -8,13 +8,26 @@ up is used up: give the subscriber its balance back first. Exit status: 0 the sa
 
 import re
 import socket
+import ssl
 import sys
 import time
 
 CASE = "CASE"
 ADDRESS = "ADDRESS"
 WAIT_SECONDS = 5.0
+TLS: "dict[str, str] | None" = None
 STEPS: list[list[object]] = []
+
+
+def connect(host: str, port: int) -> socket.socket:
+    """A connection as the case had it: TCP, or TLS with the same files."""
+    connection = socket.create_connection((host, port), timeout=WAIT_SECONDS)
+    if TLS is None:
+        return connection
+    context = ssl.create_default_context(cafile=TLS.get("authorities"))
+    if "certificate" in TLS:
+        context.load_cert_chain(TLS["certificate"], TLS.get("key"))
+    return context.wrap_socket(connection, server_hostname=TLS.get("server_name", host))
 
 
 def read(connection: socket.socket, buffer: bytearray, deadline: float) -> "bytes | None":
@@ -73,7 +86,7 @@ def main() -> int:
         octets = bytes.fromhex(str(text))
         if what == "open":
             try:
-                connections[line] = socket.create_connection((host, int(port)), timeout=WAIT_SECONDS)
+                connections[line] = connect(host, int(port))
             except OSError as error:
                 print("not reachable:", error)
                 return 3

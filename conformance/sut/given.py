@@ -2,41 +2,98 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.sut.ics import Ics, IcsError, Subscriber, Subscribers, Sut, load_ics, split_address
+from pydantic import ValidationError
+
+from conformance.sut.ics import Ics, IcsError, Subscriber, Subscribers, Sut, Tls, load_ics, split_address
+from conformance.tester.secure import refusal
 
 
-def pixit(
-    file: Path | None, ocs: str | None, imsi: str | None, msisdn: str | None, apn: str | None, rating_groups: list[int]
-) -> Ics:
+@dataclass(frozen=True)
+class Options:
+    """What a command line says of the SUT. `tls` without `tls_ca`: this machine's authorities certify it."""
+
+    file: Path | None = None
+    ocs: str | None = None
+    imsi: str | None = None
+    msisdn: str | None = None
+    apn: str | None = None
+    rating_groups: tuple[int, ...] = ()
+    tls: bool = False
+    tls_ca: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_name: str | None = None
+
+
+def pixit(options: Options) -> Ics:
     """The PIXIT of a file, with what options say put over it.
 
     Raises:
         IcsError: every mistake.
     """
-    ics = load_ics(file) if file is not None else Ics()
-    mistakes = []
-    if ocs is not None:
+    ics = load_ics(options.file) if options.file is not None else Ics()
+    mistakes: list[str] = []
+    if options.ocs is not None:
         try:
-            split_address(ocs)
-            ics = ics.model_copy(update={"sut": Sut(**{**ics.sut.model_dump(), "address": ocs})})
+            split_address(options.ocs)
+            ics = ics.model_copy(update={"sut": Sut(**{**ics.sut.model_dump(), "address": options.ocs})})
         except ValueError as error:
             mistakes.append(f"--ocs: {error}")
-    if imsi is not None:
-        if not imsi.isdigit() or not 6 <= len(imsi) <= 15:
-            mistakes.append(f"--imsi {imsi}: expected 6 to 15 digits")
-        if apn is None:
-            mistakes.append("--apn is needed with --imsi")
-        if not mistakes:
-            rich = Subscriber(imsi=imsi, msisdn=msisdn, apn=apn or "", rating_groups=tuple(rating_groups) or (1,))
-            roles = {**ics.subscribers.model_dump(), "rich": (rich, *ics.subscribers.rich)}
-            ics = ics.model_copy(update={"subscribers": Subscribers.model_validate(roles)})
-    elif file is None:
-        mistakes.append("--imsi and --apn are needed: a subscriber of the SUT with credit (or give a PIXIT file)")
+    rich = _rich(options, mistakes)
+    if rich is not None:
+        roles = {**ics.subscribers.model_dump(), "rich": (rich, *ics.subscribers.rich)}
+        ics = ics.model_copy(update={"subscribers": Subscribers.model_validate(roles)})
+    tls = _tls(options, ics.tls, mistakes)
     if mistakes:
         raise IcsError(mistakes)
-    return ics
+    return ics.model_copy(update={"tls": tls})
+
+
+def _rich(options: Options, mistakes: list[str]) -> Subscriber | None:
+    """The subscriber that options name."""
+    imsi, apn = options.imsi, options.apn
+    if imsi is None:
+        if options.file is None:
+            mistakes.append("--imsi and --apn are needed: a subscriber of the SUT with credit (or give a PIXIT file)")
+        return None
+    if apn is None:
+        mistakes.append("--apn is needed with --imsi")
+    try:
+        groups = options.rating_groups or (1,)
+        return Subscriber(imsi=imsi, msisdn=options.msisdn, apn=apn or "-", rating_groups=groups)
+    except ValidationError as error:
+        words = {"imsi": "6 to 15 digits", "msisdn": "5 to 15 digits", "rating_groups": "0 to 4294967295"}
+        for item in error.errors():
+            name = str(item["loc"][0])
+            option = {"rating_groups": "rg"}.get(name, name)
+            mistakes.append(f"--{option} {item['input']}: expected {words.get(name, item['msg'])}")
+        return None
+
+
+def _tls(options: Options, stated: Tls | None, mistakes: list[str]) -> Tls | None:
+    """The PIXIT's, with options over it; its files are looked at, so that mistakes are found before the run."""
+    said = {
+        "authorities": options.tls_ca,
+        "certificate": options.tls_cert,
+        "key": options.tls_key,
+        "server_name": options.tls_name,
+    }
+    said = {name: value for name, value in said.items() if value is not None}
+    if stated is None and not said and not options.tls:
+        return None
+    try:
+        tls = Tls.model_validate({**(stated or Tls()).model_dump(), **said})
+        tls.opened()
+    except ValidationError:
+        mistakes.append("--tls-cert and --tls-key go together")
+        return stated
+    except OSError as error:
+        files = ", ".join(str(path) for path in (tls.authorities, tls.certificate, tls.key) if path is not None)
+        mistakes.append(f"TLS: {files}: cannot be used: {refusal(error)}")
+    return tls
 
 
 TEMPLATE = """\
@@ -56,6 +113,12 @@ tester:
   # ask_octets: 1000000        # CC-Total-Octets in Requested-Service-Unit; absent: empty, the SUT chooses
   name_destination_host: true  # whether CCRs name the SUT in Destination-Host
 
+# tls:                         # TLS from the first octet; PEM files, from the folder of this file
+#   authorities: ocs-ca.pem    # who certifies the SUT; absent: the authorities of this machine
+#   certificate: tester.pem    # what the tester shows, if the SUT asks; an SUT that compares names wants every
+#   key: tester.key            # Origin-Host in it, or tester.origin_host without {{n}}
+#   server_name: ocs.example   # the name in the SUT's certificate; absent: the host of sut.address
+
 timers:                        # seconds
   answer_seconds: 5            # an answer that takes longer is none
   quiet_seconds: 0.5           # silence of this length counts as "nothing came"
@@ -73,6 +136,9 @@ claims:                        # where standards leave a choice
   barred_codes: [4010]
   unknown_apn_codes: [4010, 5003, 5031]
   apn_selects_payer: true      # false: the APN plays no part
+  counts_time: false           # gateway: it takes grants of CC-Time
+  credit_pools: false          # gateway: it takes G-S-U-Pool-Reference
+  tariff_changes: true         # gateway: it takes Tariff-Time-Change
   events: true                 # CCR-E is supported
   sends_rar: true              # a top-up re-authorises sessions that wait
   ends_reservations: true      # reservations end by themselves

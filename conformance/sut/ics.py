@@ -8,10 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from conformance.tester.secure import Security, security
 
 Octets = Annotated[int, Field(ge=0, lt=2**63)]
 Imsi = Annotated[str, Field(pattern=r"^\d{6,15}$")]
@@ -110,6 +112,37 @@ class Tester(_Model):
     """Whether CCRs name the SUT in Destination-Host."""
 
 
+class Tls(_Model):
+    """TLS under every connection, from the first octet (RFC 6733 13). Files: PEM, from the folder of the PIXIT."""
+
+    authorities: Path | None = None
+    """Who certifies the SUT; absent: the authorities of this machine."""
+    certificate: Path | None = None
+    """What the tester shows when it is asked for a certificate (RFC 6733 13.1)."""
+    key: Path | None = None
+    server_name: str | None = None
+    """The name in the SUT's certificate; absent: the host of its address."""
+
+    @model_validator(mode="after")
+    def _together(self) -> Tls:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        return self
+
+    def beside(self, folder: Path) -> Tls:
+        """With paths that stand from a folder."""
+        files = {name: path for name in ("authorities", "certificate", "key") if (path := getattr(self, name))}
+        return self.model_copy(update={name: folder / path for name, path in files.items()})
+
+    def opened(self) -> Security:
+        """What connections need.
+
+        Raises:
+            OSError: a file cannot be used.
+        """
+        return security(self.authorities, self.certificate, self.key, self.server_name)
+
+
 class Timers(_Model):
     """Waits, in seconds."""
 
@@ -152,6 +185,12 @@ class Claims(_Model):
     reservation_grace_seconds: Annotated[float, Field(ge=0)] = 60.0
     """How long a reservation outlives its Validity-Time."""
     keeps_sessions_over_restart: bool = True
+    counts_time: bool = False
+    """A gateway that takes grants of CC-Time."""
+    credit_pools: bool = False
+    """A gateway that takes G-S-U-Pool-Reference."""
+    tariff_changes: bool = True
+    """A gateway that takes Tariff-Time-Change; one that does not must end the session with BAD_ANSWER."""
     mpc_imsi: Imsi | None = None
     """An internal identity that must be unknown on Gy, if one is known."""
 
@@ -187,6 +226,7 @@ class Ics(_Model):
 
     sut: Sut = Sut()
     tester: Tester = Tester()
+    tls: Tls | None = None
     timers: Timers = Timers()
     claims: Claims = Claims()
     subscribers: Subscribers = Subscribers()
@@ -230,9 +270,10 @@ def load_ics(path: Path) -> Ics:
     except YAMLError as error:
         raise IcsError([f"{path}: not valid YAML: {error}"]) from None
     try:
-        return Ics.model_validate(tree if tree is not None else {})
+        ics = Ics.model_validate(tree if tree is not None else {})
     except ValidationError as error:
         raise IcsError([_mistake(path, tree, dict(item)) for item in error.errors()]) from None
+    return ics if ics.tls is None else ics.model_copy(update={"tls": ics.tls.beside(path.parent)})
 
 
 def _mistake(path: Path, tree: Any, item: dict[str, Any]) -> str:

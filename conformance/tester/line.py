@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from dataclasses import replace
 
 from conformance.tester.observe import NoMessage, Reply
 from conformance.tester.request import Node, Request, dwr
+from conformance.tester.secure import HandshakeFailed, Security, refusal
 from conformance.tester.trace import Trace
 from conformance.wire.avp import avp
 from conformance.wire.message import ASR, DPR, DWR, HEADER, P_FLAG, RAR, Message, build
@@ -46,8 +48,20 @@ class Line:
     """A connection. Watchdogs of the other side are answered by themselves; its RARs and ASRs by `push_answer`."""
 
     def __init__(
-        self, address: tuple[str, int], node: Node, trace: Trace, number: int, ids: Identifiers, wait_seconds: float
+        self,
+        address: tuple[str, int],
+        node: Node,
+        trace: Trace,
+        number: int,
+        ids: Identifiers,
+        wait_seconds: float,
+        secured: Security | None = None,
     ) -> None:
+        """Opens it, with a TLS handshake if it is to be secured.
+
+        Raises:
+            OSError: there is no connection; HandshakeFailed among them.
+        """
         self.node = node
         self.trace = trace
         self.number = number
@@ -68,9 +82,16 @@ class Line:
         self._buffer = bytearray()
         self._inbox: deque[Message] = deque()
         self._garbled: str | None = None
+        self._tls_refusal = ""
         self._socket = socket.create_connection(address, timeout=wait_seconds)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        trace.event(number, f"TCP connection to {address[0]}:{address[1]} opened")
+        trace.event(number, f"{'TLS' if secured else 'TCP'} connection to {address[0]}:{address[1]} opened")
+        if secured is not None:
+            try:
+                self._socket = secured.secured(self._socket, address[0])
+            except HandshakeFailed as failed:
+                trace.event(number, str(failed))
+                raise
 
     # --- sending ------------------------------------------------------------------------------------------------------
 
@@ -144,7 +165,7 @@ class Line:
             if self._garbled is not None:
                 return NoMessage("garbled", self._garbled)
             if self.closed_by_peer:
-                return NoMessage("closed")
+                return NoMessage("closed", self._tls_refusal)
             if not self._receive(deadline):
                 return NoMessage("silent", f"within {self.wait_seconds if within is None else within:g} s")
 
@@ -179,7 +200,9 @@ class Line:
         except TimeoutError:
             return False
         except OSError as error:
-            self._ended(error.strerror or type(error).__name__)
+            if isinstance(error, ssl.SSLError):
+                self._tls_refusal = refusal(error)
+            self._ended(refusal(error))
             return True
         if not octets:
             self._ended("end of stream")
@@ -252,6 +275,14 @@ class Line:
     def unclaimed(self) -> list[Message]:
         """Messages that came and that nobody waited for."""
         return list(self._inbox)
+
+    @property
+    def tls_title(self) -> str:
+        """Version and cipher of TLS; empty without it."""
+        if not isinstance(self._socket, ssl.SSLSocket):
+            return ""
+        cipher = self._socket.cipher()
+        return f"{self._socket.version()}, {cipher[0] if cipher else 'no cipher'}"
 
     @property
     def closed(self) -> bool:
