@@ -23,6 +23,7 @@ from scenarios.checks.exhaustion import (
 from scenarios.checks.octets import OctetsAddUp
 from scenarios.checks.payers import PayersKeptApart
 from scenarios.checks.repeats import ChargedOnce
+from scenarios.checks.reservations import ReservationsEnd
 
 __all__ = ["REGISTRY", "Check", "Expectation", "Finding", "Judgement"]
 
@@ -35,6 +36,7 @@ Expectation = Annotated[
     | PayersKeptApart
     | OctetsAddUp
     | ChargedOnce
+    | ReservationsEnd
     | BucketsBalance
     | DocumentsAddUp
     | ReconciliationAgrees,

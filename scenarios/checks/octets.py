@@ -9,7 +9,7 @@ from ocs.records.edr import Edr
 from scenarios.checks.base import Check, Judgement
 from scenarios.evidence import Evidence
 
-CAUSES = ("no_answer", "not_sent", "ccfh_continue", "pgw_restart")
+CAUSES = ("no_answer", "not_sent", "ccfh_continue", "pgw_restart", "5002")
 """Why octets may be unreported, on a network that goes wrong."""
 
 
@@ -18,7 +18,8 @@ class OctetsAddUp(Check):
 
     For every car and split, to the octet, before any rounding. Reported is what the OCS got, once or several times;
     what it never got has its cause: no answer came (`no_answer`, and `not_sent` after it), the OCS was away and a
-    session went on (`ccfh_continue`), or the gateway lost it (`pgw_restart`). Without faults nothing is unreported.
+    session went on (`ccfh_continue`), the gateway lost it (`pgw_restart`), or the OCS did not know the session any more
+    (`5002`). Without faults nothing is unreported.
     """
 
     check: Literal["octets_add_up"]
