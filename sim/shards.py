@@ -78,14 +78,10 @@ class ShardLostError(RuntimeError):
     """The worker of a shard went away, as often as it was begun."""
 
 
-def cut(cars: int, most: int, shards: int | None, grain: int) -> list[Shard]:
-    """`cars` in shards of at most `most` cars, or in as many `shards` as asked for; borders are multiples of `grain`.
-
-    Fewer than asked for where there are fewer grains than that.
-    """
-    grains = -(-cars // grain)
-    number = min(grains, shards if shards is not None else -(-cars // most))
-    borders = [min(cars, grains * place // number * grain) for place in range(number + 1)]
+def cut(cars: int, most: int, shards: int | None) -> list[Shard]:
+    """`cars` in shards of at most `most` cars, or in as many `shards` as asked for, but none without a car."""
+    number = min(cars, shards if shards is not None else -(-cars // most))
+    borders = [cars * place // number for place in range(number + 1)]
     return [Shard(place, *border) for place, border in enumerate(pairwise(borders))]
 
 

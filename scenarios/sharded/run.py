@@ -31,7 +31,7 @@ from scenarios.outputs import particulars, write_json
 from scenarios.runner import Link
 from scenarios.schema import Scenario
 from scenarios.sharded.merge import merge
-from scenarios.sharded.work import FleetWork, cars_of_a_world
+from scenarios.sharded.work import FleetWork
 from scenarios.verdict import Verdict
 from sim.shards import Crew, Here, Pulse, Shard, ShardedRun, cut
 
@@ -88,7 +88,7 @@ def run_fleet(
     run = ShardedRun(
         folder,
         manifest(scenario, name, seed),
-        cut(scenario.vehicles, CARS_OF_A_SHARD, shards, cars_of_a_world(scenario)),
+        cut(scenario.vehicles, CARS_OF_A_SHARD, shards),
     )
     before = run.pulse().cars
     run.run(FleetWork(scenario, seed, link), crew or Here(), tell, lambda pulse: watch(pulse, before))

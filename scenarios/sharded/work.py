@@ -36,7 +36,7 @@ JUDGEMENTS: Final = "judgements.json"
 
 
 def cars_of_a_world(scenario: Scenario) -> int:
-    """How many cars share one world. The scenario alone decides, so that nothing depends on shards."""
+    """How many cars share one world at most."""
     return max(1, min(scenario.vehicles, CAR_DAYS * 86_400 // scenario.duration))
 
 
