@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from conformance.cases import cases
 from conformance.cli import commands
 from conformance.runner import run_gateway_cases
 from conformance.selection import Selection
 from conformance.sut.ics import save_ics
 from conformance.sut.own import started_pgw
-from conformance.verdicts import Verdict
+from conformance.verdicts import Finding, Verdict
+from tests.conformance import foreign_gateway
 
 SENT_AWAY = "RFC6733-5.4.3-2"
 """It waits, but nothing else shows that the gateway heeds a Disconnect-Cause."""
@@ -41,6 +43,47 @@ def test_our_gateway_keeps_the_quick_rows() -> None:
 @pytest.mark.soak
 def test_our_gateway_keeps_every_row() -> None:
     _run(60)
+
+
+SOUND = ("RFC8506-5.3-1", "RFC8506-5.4-1", "RFC8506-5.1.2-13", "RFC8506-5.1.2-14", "RFC8506-5.1.1-5")
+TIMED = ("TS32299-7.2.229-2", "TS32299-QCT-1")
+
+FAULTS = {
+    "pools_ignored": "RFC8506-5.1.2-13",
+    "everything_pooled": "RFC8506-5.1.2-14",
+    "tariff_change_ignored": "RFC8506-5.1.1-5",
+    "time_threshold_ignored": "TS32299-7.2.229-2",
+    "cut_at_threshold": "TS32299-7.2.229-2",
+    "time_runs_on": "TS32299-QCT-1",
+}
+"""What a gateway may get wrong with time, pools and tariff changes, and the case that finds it."""
+
+
+def _verdicts(fault: str, *chosen: str) -> dict[str, tuple[Verdict, str, list[Finding]]]:
+    with foreign_gateway.started(fault) as (ics, station):
+        result = run_gateway_cases(ics, station, [cases()[case_id] for case_id in chosen])
+    assert result.trouble == ""
+    return {case.case_id: (case.verdict, case.reason, case.findings) for case in result.results}
+
+
+def test_a_foreign_gateway_with_pools() -> None:
+    assert {case_id: found for case_id, found in _verdicts("", *SOUND).items() if found[0] is not Verdict.PASS} == {}
+
+
+@pytest.mark.soak
+def test_a_foreign_gateway_that_counts_time() -> None:
+    assert {case_id: found for case_id, found in _verdicts("", *TIMED).items() if found[0] is not Verdict.PASS} == {}
+
+
+@pytest.mark.parametrize(
+    ("fault", "case_id"),
+    [
+        pytest.param(fault, case_id, marks=pytest.mark.soak if case_id in TIMED else (), id=fault)
+        for fault, case_id in FAULTS.items()
+    ],
+)
+def test_a_foreign_gateway_with_a_fault_is_found_out(fault: str, case_id: str) -> None:
+    assert _verdicts(fault, case_id)[case_id][0] is Verdict.FAIL
 
 
 def test_no_gateway_dials(tmp_path: Path) -> None:
