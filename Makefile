@@ -32,8 +32,8 @@ LOCK := $(BIN)/python -m piptools compile --quiet --generate-hashes --allow-unsa
 # After a change of dependencies in pyproject.toml. `--upgrade` in LOCK_ARGS takes newer versions.
 lock: .venv/dev
 	$(LOCK) $(LOCK_ARGS) --extra report --output-file requirements/demo.txt pyproject.toml
-	$(LOCK) $(LOCK_ARGS) --extra report --extra postgres --extra conformance --extra dev --constraint requirements/demo.txt \
-		--output-file requirements/dev.txt pyproject.toml
+	$(LOCK) $(LOCK_ARGS) --extra report --extra postgres --extra cluster --extra conformance --extra dev \
+		--constraint requirements/demo.txt --output-file requirements/dev.txt pyproject.toml
 
 clean:
 	rm -rf .venv build *.egg-info out
