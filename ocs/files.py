@@ -14,6 +14,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from ocs import plain_yaml
+
 VOLUME_UNITS = {
     "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
     "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
@@ -118,6 +120,9 @@ def read_yaml(path: Path) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise FileError([Mistake(str(path), None, "", f"cannot be read: {reason}")]) from None
+    plain = plain_yaml.read(text)
+    if plain is not None:
+        return plain
     try:
         return YAML(typ="rt").load(text)
     except MarkedYAMLError as error:
@@ -131,7 +136,9 @@ def line_of(tree: Any, location: tuple[int | str, ...]) -> int | None:
     """The line (from 1) of the deepest known part of `location` in a tree from `read_yaml`."""
     line: int | None = None
     for key in location:
-        if isinstance(tree, CommentedMap) and key in tree:
+        if isinstance(tree, plain_yaml.Map | plain_yaml.Seq) and (marked := tree.line_at(key)) is not None:
+            line = marked
+        elif isinstance(tree, CommentedMap) and key in tree:
             line = tree.lc.key(key)[0] + 1
         elif isinstance(tree, CommentedSeq) and isinstance(key, int) and key < len(tree):
             line = tree.lc.item(key)[0] + 1
@@ -140,6 +147,8 @@ def line_of(tree: Any, location: tuple[int | str, ...]) -> int | None:
         tree = tree[key]
     if line is None and isinstance(tree, CommentedMap | CommentedSeq):
         line = tree.lc.line + 1
+    elif line is None and isinstance(tree, plain_yaml.Map | plain_yaml.Seq):
+        line = tree.line
     return line
 
 
