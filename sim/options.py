@@ -48,6 +48,13 @@ class Mistakes:
             self.add(option, str(error), text)
             return default
 
+    def need(self, option: str, text: str | None, reader: Callable[[str], T], default: T) -> T:
+        """The same, for an option that must be there."""
+        if text is None:
+            self.lines.append(f"{option} is missing")
+            return default
+        return self.read(option, text, reader, default)
+
     def add(self, option: str, expected: str, text: object) -> None:
         """One mistake."""
         self.lines.append(f"{option} {text}: {expected}")
@@ -66,9 +73,10 @@ def refused(*lines: str) -> typer.Exit:
 
 
 def nobody_there(ocs: str, error: OSError) -> typer.Exit:
-    """To be raised where the OCS cannot be reached: one line, exit status 2."""
+    """To be raised where the OCS cannot be reached: one line, exit status 3."""
     reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
-    return refused(f"no OCS at {ocs}: {reason or 'no answer'}")
+    refused(f"no OCS at {ocs}: {reason or 'no answer'}")
+    return typer.Exit(3)
 
 
 def ocs_address(text: str) -> tuple[str, int]:
@@ -87,6 +95,17 @@ def volume(text: str) -> int:
 def duration(text: str) -> int:
     """Seconds of `30s`, `10 min` or a bare number. ValueError if it is none."""
     return _quantity(_DURATION, text + "in" if text.endswith("m") else text)
+
+
+def whole(most: int, least: int = 1) -> Callable[[str], int]:
+    """Reads a whole number from `least` to `most`. ValueError if it is none."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,18}", text, re.ASCII) or not least <= int(text) <= most:
+            raise ValueError(f"expected a whole number from {least:,} to {most:,}")
+        return int(text)
+
+    return read
 
 
 def some(reader: Callable[[str], int]) -> Callable[[str], int]:

@@ -10,15 +10,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from dataclasses import dataclass, field
-from typing import Final, TextIO
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TextIO
 
 from ocs.gy.client import UnreadableAnswerError
 from ocs.gy.link import fresh_identifiers
 from ocs.gy.messages import Asa, Asr, Ccr, Raa, Rar
 from ocs.gy.node import Identity, Timers
 from ocs.units import SECOND
-from sim.load.tally import Result, Tally
+from sim.load.tally import Part, Result, Tally
 from sim.options import microseconds_utc, numbered_imsi
 from sim.pgw.bearer import Bearer, Settings
 from sim.pgw.session import CtfSession, unknown_session
@@ -28,12 +28,23 @@ _PULSE_SECONDS: Final = 0.002
 """Requests that are due leave together, so often."""
 
 
+class Target(NamedTuple):
+    """What a session uses, and who pays for it: `party` is a name that the results are told by."""
+
+    party: str
+    apn: str
+    rating_group: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Load:
     """`rate` requests a second for `seconds`, from `sims` SIMs that follow `imsi`, on `connections` of their own.
 
+    Sessions use `targets` in turn.
+
     Every session sends a CCR-I, `updates` CCR-U and a CCR-T. When time is over, open sessions are ended at the same
-    rate; what has no answer `patience_seconds` after that counts as unanswered. Each connection has an Origin-Host of
+    rate; what has no answer `patience_seconds` after that counts as unanswered. An answer that takes longer than
+    `tx_seconds` is a timeout: a gateway would not have waited for it. Each connection has an Origin-Host of
     its own, as an OCS takes only one of each (RFC 6733 5.6.4).
     """
 
@@ -42,31 +53,30 @@ class Load:
     seconds: float
     imsi: str = "001010000000001"
     sims: int = 1
-    apn: str = "internet"
-    rating_group: int = 200
+    targets: tuple[Target, ...] = (Target("b2c", "internet", 200),)
     connections: int = 1
     updates: int = 2
     host: str = "load.example"
     realm: str = "example"
     reconnect_seconds: int = 1
     patience_seconds: float = 10.0
-    log: TextIO | None = field(default=None, compare=False)
+    tx_seconds: float = 10.0
 
 
-async def run(load: Load, stop: asyncio.Event | None = None) -> Result:
-    """Let it run, until its time is over or `stop` is set.
+async def run(load: Load, stop: asyncio.Event | None = None, log: TextIO | None = None) -> Result:
+    """Let it run, until its time is over or `stop` is set. `log` gets a line of JSON for each answer.
 
     Raises:
         OSError: there is no OCS, or it refuses; TimeoutError: it is silent.
     """
-    return await _Running(load, stop or asyncio.Event()).run()
+    return await _Running(load, stop or asyncio.Event(), log).run()
 
 
 class _Running:
-    def __init__(self, load: Load, stop: asyncio.Event) -> None:
+    def __init__(self, load: Load, stop: asyncio.Event, log: TextIO | None) -> None:
         self._load = load
         self._stop = stop
-        self._tally = Tally(load.log)
+        self._tally = Tally(int(load.tx_seconds * 10**9), log)
         self._started = int(time.time())
         self._settings = [
             Settings(
@@ -156,36 +166,38 @@ class _Running:
         """One session, from its CCR-I to its end."""
         load = self._load
         self._number += 1
+        target = load.targets[self._number % len(load.targets)]
         place = self._number % load.connections
         settings, uplink = self._settings[place], self._uplinks[place]
-        session_id = f"{settings.origin_host};sim-{sim + 1};{load.apn};{self._started * 1_000_000 + self._number}"
-        bearer = Bearer(imsi=numbered_imsi(load.imsi, sim), apn=load.apn, charging_id=self._number % 2**32)
+        session_id = f"{settings.origin_host};sim-{sim + 1};{target.apn};{self._started * 1_000_000 + self._number}"
+        bearer = Bearer(imsi=numbered_imsi(load.imsi, sim), apn=target.apn, charging_id=self._number % 2**32)
         session = self._sessions[session_id] = CtfSession(settings, session_id, bearer)
-        self._tally.sessions += 1
+        part = self._tally.part(target)
+        part.sessions += 1
         try:
-            session.attach(microseconds_utc(), [load.rating_group])
+            session.attach(microseconds_utc(), [target.rating_group])
             while (request := session.next_request(microseconds_utc())) is not None:
-                await self._exchange(uplink, session, request)
-                await self._use(session, request.cc_request_number)
+                await self._exchange(uplink, session, request, part)
+                await self._use(session, target.rating_group, request.cc_request_number)
         finally:
             del self._sessions[session_id]
             self._free.append(sim)
 
-    async def _exchange(self, uplink: Uplink, session: CtfSession, request: Ccr) -> None:
+    async def _exchange(self, uplink: Uplink, session: CtfSession, request: Ccr, part: Part) -> None:
         sent = time.perf_counter_ns()
-        self._tally.unanswered += 1
+        part.unanswered += 1
         try:
             answer, times = await uplink.persist(request)
         except UnreadableAnswerError:
             session.on_answer(None, microseconds_utc())
             return
         self._last_answer = time.perf_counter()
-        self._tally.unanswered -= 1
-        self._tally.repeated += times > 1
-        self._tally.answered(request, answer, time.perf_counter_ns() - sent)
+        part.unanswered -= 1
+        part.repeated += times > 1
+        self._tally.answered(part, request, answer, time.perf_counter_ns() - sent)
         session.on_answer(answer, microseconds_utc())
 
-    async def _use(self, session: CtfSession, number: int) -> None:
+    async def _use(self, session: CtfSession, rating_group: int, number: int) -> None:
         """Use up what was granted, and wait for a turn to say so."""
         load = self._load
         if not session.ended:
@@ -194,11 +206,11 @@ class _Running:
             await turn
         now = microseconds_utc()
         session.tick(now)
-        octets = session.passable(load.rating_group)
+        octets = session.passable(rating_group)
         if self._over or number >= load.updates or not octets or session.uncontrolled is not None:
             session.detach(now)
         else:
-            session.count(load.rating_group, octets // 5, octets - octets // 5, now)
+            session.count(rating_group, octets // 5, octets - octets // 5, now)
 
     def _on_push(self, push: Rar | Asr) -> Raa | Asa:
         session = self._sessions.get(push.session_id)

@@ -1,4 +1,4 @@
-"""`splitsim pgw`: exit status 0 every octet was reported, 1 one was not, 2 bad input or no OCS there."""
+"""`splitsim pgw`: exit status 0 every octet was reported, 1 one was not, 2 bad input, 3 no OCS there."""
 
 from __future__ import annotations
 

@@ -85,10 +85,21 @@ async def test_pgw_detaches_when_it_is_interrupted() -> None:
 async def test_load_prints_what_a_report_needs() -> None:
     async with ocs(world("two_apns")) as system:
         where = f"127.0.0.1:{system.server.port}"
-        status, out, error = await splitsim("load", "--ocs", where, "--apn", "wifi", "--rate", "50", "--for", "1s")
+        status, out, error = await splitsim(
+            "load", "--ocs", where, "--rate", "50", "--for", "1s",
+            "--service", "b2b:fleet.acme/100", "--service", "b2c:wifi/200",
+        )  # fmt: skip
         assert (status, error) == (0, "")
-        for words in ("rate  ", "latency", "p99", "Result-Codes", "2001 SUCCESS", "4012 CREDIT_LIMIT_REACHED"):
-            assert words in out
+        assert f"Gy load on {where}, " in out
+        assert ": 50 requests a second asked for, " in out
+        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in out.splitlines() if line[:1] == "|"]
+        assert rows[0][:3] == ["party", "APN / RG", "answered"]
+        assert [row[:2] for row in rows[2:]] == [["b2b", "fleet.acme / 100"], ["b2c", "wifi / 200"], ["all", ""]]
+        assert sum(int(row[2]) for row in rows[2:4]) == int(rows[4][2])
+        assert [row[6] for row in rows[2:]] == ["0", "0", "0"]
+        assert "4012" not in rows[2][7]
+        assert "4012" in rows[3][7]
+        assert "Result-Codes         2001 SUCCESS, 4012 CREDIT_LIMIT_REACHED" in out
 
 
 def test_the_log_is_one_line_of_json_for_each_answer(tmp_path: Path) -> None:
@@ -151,7 +162,6 @@ BAD = [
         ("pgw", "--ocs", "a:1", "--control", "here", "--watchdog", "0"),
         ["--watchdog 0: expected more than nothing", "--control here: expected HOST:PORT"],
     ),
-    (("pgw", "--ocs", "127.0.0.1:1"), ["no OCS at 127.0.0.1:1: Connection refused"]),
     (
         ("load", "--ocs", ":1", "--rate", "5", "--imsi", "9"),
         ["--ocs :1: expected HOST:PORT", "--imsi 9: expected an IMSI"],
@@ -160,7 +170,24 @@ BAD = [
         ("load", "--ocs", "a:1", "--rate", "5", "--imsi", "999999", "--sims", "2"),
         ["--sims 2: expected no more than IMSIs of 6 digits from 999999"],
     ),
-    (("load", "--ocs", "127.0.0.1:1", "--rate", "5"), ["no OCS at 127.0.0.1:1: Connection refused"]),
+    (
+        ("load", "--rate", "0", "--for", "10x", "--sims", "many", "--service", "wifi", "--tx", "0", "--updates", "-1"),
+        [
+            "--ocs is missing",
+            "--rate 0: expected a whole number from 1 to 1,000,000",
+            "--for 10x:",
+            "--sims many: expected a whole number",
+            "--service wifi: expected PARTY:APN/RG",
+            "--updates -1: expected a whole number from 0",
+            "--tx 0: expected more than nothing",
+        ],
+    ),
+    (("load", "--ocs", "a:1"), ["--rate is missing"]),
+    (
+        ("load", "--ocs", "a:1", "--rate", "5", "--service", "a:x/1", "--service", "b:x/1"),
+        ["--service a:x/1 b:x/1: expected every APN and rating group once"],
+    ),
+    (("load", "--ocs", "a:1", "--rate", "5", "--rg", "5"), ["--apn : expected with --rg"]),
     (("load", "--ocs", "a:0", "--rate", "5"), ["--ocs a:0: expected a port"]),
     (("load", "--ocs", "127.0.0.1:1", "--rate", "5", "--log", "/nowhere/x"), ["--log /nowhere/x: cannot be written"]),
 ]
@@ -174,3 +201,9 @@ def test_mistakes_get_a_line_each_and_status_2(words: tuple[str, ...], expected:
     assert len(lines) == len(expected)
     for line, start in zip(lines, expected, strict=True):
         assert line.startswith(start)
+
+
+@pytest.mark.parametrize("words", [("pgw",), ("load", "--rate", "5")], ids=["pgw", "load"])
+def test_an_ocs_that_is_not_there_is_told_in_one_line_with_status_3(words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, (*words, "--ocs", "127.0.0.1:1"))
+    assert (result.exit_code, result.stderr) == (3, "no OCS at 127.0.0.1:1: Connection refused\n")

@@ -8,7 +8,7 @@ import json
 import sqlite3
 from pathlib import Path
 
-from sim.load.run import Load, run
+from sim.load.run import Load, Target, run
 from tests.service.process import Served
 
 
@@ -19,21 +19,19 @@ async def under_load(served: Served, folder: Path, log: io.StringIO) -> Served:
         rate=200,
         seconds=4.0,
         sims=2,
-        apn="fleet.acme",
-        rating_group=100,
+        targets=(Target("b2b", "fleet.acme", 100),),
         updates=100,
         patience_seconds=30.0,
-        log=log,
     )
-    running = asyncio.create_task(run(load))
+    running = asyncio.create_task(run(load, log=log))
     while log.getvalue().count("\n") < 100:
         await asyncio.sleep(0.01)
     served.kill()
     again = await asyncio.to_thread(Served, folder, "--db", "sqlite:///ocs.db", gy=f"127.0.0.1:{served.port}")
     result = await running
-    assert result.unanswered == 0
+    assert result.whole.unanswered == 0
     assert result.connections_lost == 1
-    assert result.result_codes == {2001: result.answered}
+    assert result.whole.result_codes == {2001: result.whole.answered}
     return again
 
 

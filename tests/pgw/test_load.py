@@ -11,13 +11,14 @@ import pytest
 
 from ocs.inventory.identifiers import complete_iccid
 from ocs.inventory.provisioning import Provisioning
-from sim.load.run import Load, run
+from sim.load.run import Load, Target, run
 from sim.options import numbered_imsi
 from tests.charging.player import world
 from tests.gy.serving import wired
 from tests.pgw.network import IMSI, Ocs, ocs, wire
 
 SLICE = 4_000_000
+FLEET, WIFI = Target("b2b", "fleet.acme", 100), Target("b2c", "wifi", 200)
 
 
 def many(sims: int) -> Provisioning:
@@ -57,20 +58,27 @@ async def test_sessions_of_many_sims_at_a_rate() -> None:
             rate=200,
             seconds=1.0,
             sims=50,
-            apn="fleet.acme",
-            rating_group=100,
+            targets=(FLEET,),
             connections=2,
             updates=2,
-            log=log,
         )
-        result = await run(load)
-        assert 190 <= result.answered <= 200 + 3 * result.sessions
-        assert result.unanswered == result.repeated == result.connections_lost == 0
-        assert result.answered == sum(result.requests.values()) == sum(result.result_codes.values()) == len(logged(log))
-        assert result.result_codes == {2001: result.answered}
-        assert result.requests["I"] == result.requests["T"] == result.sessions
-        assert 0 < result.p50_us <= result.p99_us <= result.most_us
-        assert result.octets == sum(edr.octets_total for edr in system.edrs) == result.requests["U"] * 10_000_000
+        result = await run(load, log=log)
+        assert 190 <= result.whole.answered <= 200 + 3 * result.whole.sessions
+        assert result.whole.unanswered == result.whole.repeated == result.connections_lost == 0
+        assert (
+            result.whole.answered
+            == sum(result.whole.requests.values())
+            == sum(result.whole.result_codes.values())
+            == len(logged(log))
+        )
+        assert result.whole.result_codes == {2001: result.whole.answered}
+        assert result.whole.requests["I"] == result.whole.requests["T"] == result.whole.sessions
+        assert 0 < result.whole.p50_us <= result.whole.p99_us <= result.whole.most_us
+        assert (
+            result.whole.octets
+            == sum(edr.octets_total for edr in system.edrs)
+            == result.whole.requests["U"] * 10_000_000
+        )
         hosts = {str(line["session_id"]).partition(";")[0] for line in logged(log)}
         assert hosts == {"1.load.example", "2.load.example"}
         numbers: dict[object, list[object]] = {}
@@ -83,11 +91,13 @@ async def test_sessions_of_many_sims_at_a_rate() -> None:
 @wired
 async def test_allowances_end_and_the_load_says_so() -> None:
     async with ocs(many(5)) as system:
-        load = Load(address=("127.0.0.1", system.server.port), rate=300, seconds=0.5, sims=5, apn="wifi", updates=10)
+        load = Load(
+            address=("127.0.0.1", system.server.port), rate=300, seconds=0.5, sims=5, targets=(WIFI,), updates=10
+        )
         result = await run(load)
-        assert result.result_codes[4012] > 5
-        assert result.octets == 5 * 10_000_000
-        assert result.unanswered == 0
+        assert result.whole.result_codes[4012] > 5
+        assert result.whole.octets == 5 * 10_000_000
+        assert result.whole.unanswered == 0
 
 
 @wired
@@ -99,12 +109,10 @@ async def test_what_a_lost_connection_leaves_unanswered_is_repeated_and_charged_
             rate=200,
             seconds=2.0,
             sims=10,
-            apn="fleet.acme",
-            rating_group=100,
+            targets=(FLEET,),
             updates=50,
-            log=log,
         )
-        running = asyncio.create_task(run(load))
+        running = asyncio.create_task(run(load, log=log))
         while len(line.answers) < 60:
             await asyncio.sleep(0.01)
         line.deaf = True
@@ -115,11 +123,11 @@ async def test_what_a_lost_connection_leaves_unanswered_is_repeated_and_charged_
         line.deaf = False
         result = await running
         assert result.connections_lost == 1
-        assert result.repeated >= 1
-        assert result.unanswered == 0
-        assert result.result_codes == {2001: result.answered}
+        assert result.whole.repeated >= 1
+        assert result.whole.unanswered == 0
+        assert result.whole.result_codes == {2001: result.whole.answered}
         again = [seen for seen in line.requests if seen.header.retransmitted]
-        assert len(again) == result.repeated
+        assert len(again) == result.whole.repeated
         for seen in again:
             first = next(one for one in line.requests if one.ccr == seen.ccr)
             assert first.header.end_to_end == seen.header.end_to_end
@@ -129,15 +137,15 @@ async def test_what_a_lost_connection_leaves_unanswered_is_repeated_and_charged_
 @wired
 async def test_an_ocs_that_stays_away_leaves_requests_unanswered() -> None:
     async with ocs(many(5)) as system, wire(system.server.port) as line:
-        load = Load(address=line.address, rate=100, seconds=0.3, sims=5, apn="wifi", patience_seconds=0.5)
+        load = Load(address=line.address, rate=100, seconds=0.3, sims=5, targets=(WIFI,), patience_seconds=0.5)
         running = asyncio.create_task(run(load))
         while not line.answers:
             await asyncio.sleep(0.01)
         line.down = True
         line.cut()
         result = await running
-        assert 0 < result.unanswered <= 5
-        assert result.answered >= 1
+        assert 0 < result.whole.unanswered <= 5
+        assert result.whole.answered >= 1
 
 
 @wired
