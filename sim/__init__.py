@@ -4,6 +4,7 @@
 - `pgw` the gateway's charging trigger function, without I/O; its real-time skin drives cars against any OCS
   (`splitsim pgw`).
 - `load` sessions of many SIMs at a rate, against any OCS (`splitsim load`).
+- `fidelity` how near a generated fleet comes to what was measured on real ones (`splitsim fleet fidelity`).
 - `truth` counts in the data path what each car really moved; it never reads a counter of PGW or OCS.
 - `link` joins gateway and OCS: in memory, or real Gy over TCP, in virtual time either way.
 - `world` puts cars, gateway, link and clock together on SimPy; `connection` is one PDN connection of one car in it.
