@@ -126,7 +126,7 @@ def _run_fleet(
     except ShardLostError as error:
         raise _bad(f"{error}; the shards that are done are kept: the same command goes on from there") from None
     except OSError as error:
-        raise _bad(f"--out {folder}: {error.strerror or error}") from None
+        raise _bad(f"--out {folder}: {error.strerror}" if error.strerror else f"--cluster: {error}") from None
     if as_json:
         typer.echo(json.dumps(result.verdict.as_data(), indent=2))
     else:

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from typing import Any, Final
+from typing import Any, Final, Self
 
 _SECONDS: Final = 10
-"""How long to look for the scheduler."""
 
 
 class Cluster:
-    """See `sim.shards.Crew`. Where a worker goes away, its shard is given to another one."""
+    """See `sim.shards.Crew`. Where a worker goes away, Dask gives its shard to another. A context manager."""
 
-    def __init__(self, address: str) -> None:
-        """`address`: HOST:PORT of the scheduler.
+    def __init__(self, address: str, seconds: int = _SECONDS) -> None:
+        """`address`: HOST:PORT of the scheduler, looked for so many `seconds`.
 
         Raises:
-            OSError: nobody is there.
+            OSError: no scheduler is there.
+            ModuleNotFoundError: the extra `cluster` is not installed.
         """
-        from distributed import Client
+        import distributed
         from distributed.scheduler import KilledWorker
 
-        self._client: Any = Client(address, timeout=_SECONDS, set_as_default=False)
+        connect: Any = distributed.Client
+        try:
+            self._client = connect(address, timeout=seconds, set_as_default=False)
+        except (OSError, ValueError):
+            raise OSError(f"no Dask scheduler at {address}") from None
         self.losses: tuple[type[BaseException], ...] = (KilledWorker,)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._client.close()
 
     @property
     def size(self) -> int:

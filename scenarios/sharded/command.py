@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -42,7 +43,11 @@ class Fleet:
         if self.workers is not None and self.cluster is not None:
             yield "--workers and --cluster: expected one of them, a cluster has its own workers"
 
-    def crew(self) -> Crew:
+        if self.cluster is not None and find_spec("distributed") is None:
+            yield f"--cluster {self.cluster}: distributed is not installed (pip install 'splitsim[cluster]')"
+
+    @contextmanager
+    def crew(self) -> Iterator[Crew]:
         """Who works.
 
         Raises:
@@ -51,8 +56,10 @@ class Fleet:
         if self.cluster is not None:
             from sim.cluster import Cluster
 
-            return Cluster(self.cluster)
-        return Here() if self.workers in (None, 1) else Processes(self.workers or 1)
+            with Cluster(self.cluster) as crew:
+                yield crew
+        else:
+            yield Here() if self.workers in (None, 1) else Processes(self.workers or 1)
 
 
 def run_in_shards(
@@ -61,14 +68,14 @@ def run_in_shards(
     """Run, write, and show how far it is.
 
     Raises:
-        OSError: the folder cannot be written.
+        OSError: the folder cannot be written, or the cluster not be reached.
         sim.shards.ShardLostError: workers went away again and again.
     """
-    with _progress(console, scenario) as (bar, watch):
+    with fleet.crew() as crew, _progress(console, scenario) as (bar, watch):
         result = run_fleet(
             scenario, name, seed, folder, link,
             shards=fleet.shards,
-            crew=fleet.crew(),
+            crew=crew,
             tell=lambda line: bar.console.print(line, markup=False),
             watch=watch,
         )  # fmt: skip

@@ -2,11 +2,13 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from sim.cluster import Cluster
 from sim.shards import ATTEMPTS, Beat, Here, Processes, Pulse, Shard, ShardedRun, ShardLostError, cut
 
 
@@ -86,3 +88,28 @@ def test_a_mistake_in_the_work_ends_the_run(tmp_path: Path) -> None:
     run = sharded(tmp_path / "out", 2)
     with pytest.raises(FileNotFoundError):
         run.run(Counting(tmp_path / "missing"), Here(), print, lambda pulse: None)
+
+
+@pytest.fixture
+def cluster() -> Iterator[str]:
+    """A Dask scheduler and two workers, each a process of its own, on ports that the system chooses."""
+    distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None, protocol="tcp://"
+    ) as local:
+        yield local.scheduler_address
+
+
+def test_a_cluster_gives_the_shard_of_a_killed_worker_to_another(tmp_path: Path, cluster: str) -> None:
+    run = sharded(tmp_path / "out", 4)
+    with Cluster(cluster) as crew:
+        assert crew.size == 2
+        run.run(Counting(tmp_path, fatal=1, times=1), crew, print, lambda pulse: None)
+    assert cars(run) == "0 1 2 3 4 5 6 7 8 9"
+    assert sorted(path.name for path in tmp_path.glob("?-?")) == ["0-0", "1-0", "1-1", "2-0", "3-0"]
+
+
+def test_nobody_at_the_address_of_a_cluster() -> None:
+    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    with pytest.raises(OSError, match="no Dask scheduler"):
+        Cluster("127.0.0.1:1", seconds=1)
