@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from conformance.sut.hooks import HookMissing, Hooks
-from conformance.sut.ics import HookName, Ics, Service, Subscriber, Subscribers, split_address
+from conformance.sut.ics import HookName, Ics, Service, Subscriber, split_address
+from conformance.taken import Taken
 from conformance.tester.line import Identifiers, Line
 from conformance.tester.observe import NoMessage, Observation, Reply
 from conformance.tester.request import (
@@ -40,7 +41,9 @@ T = TypeVar("T")
 class Run:
     """What all cases of one run share."""
 
-    def __init__(self, ics: Ics, seed: int = 1) -> None:
+    def __init__(self, ics: Ics, seed: int = 1, taken: Taken | None = None) -> None:
+        """`taken`: shared with other processes that test the same SUT at the same time."""
+        self.taken = taken or Taken()
         self.ics = ics
         self.seed = seed
         self.address = split_address(ics.sut.address)
@@ -56,7 +59,6 @@ class Run:
         """Part of every Session-Id, so that two runs of one second never share any."""
         self._serial = 0
         self._nodes = 0
-        self._fresh = {role: list(getattr(ics.subscribers, role)) for role in Subscribers.model_fields}
 
     def serial(self) -> int:
         """A number that no other caller gets."""
@@ -67,21 +69,18 @@ class Run:
     def node_number(self) -> int:
         """The number of a gateway that nobody has played yet."""
         with self._lock:
-            self._nodes += 1
-            return self._nodes
+            while True:
+                self._nodes += 1
+                if self.taken.take(f"gateway-{self._nodes}"):
+                    return self._nodes
 
     def take(self, role: str) -> Subscriber:
         """A subscriber that no other case has had or will get."""
-        with self._lock:
-            if not self._fresh[role]:
-                stated = len(getattr(self.ics.subscribers, role))
-                raise not_applicable(f"needs {'another' if stated else 'a'} subscriber of role {role}")
-            subscriber: Subscriber = self._fresh[role].pop(0)
-            return subscriber
-
-    def left(self, role: str) -> int:
-        """How many subscribers of a role nobody has had."""
-        return len(self._fresh[role])
+        stated: tuple[Subscriber, ...] = getattr(self.ics.subscribers, role)
+        for number, subscriber in enumerate(stated):
+            if self.taken.take(f"{role}-{number}"):
+                return subscriber
+        raise not_applicable(f"needs {'another' if stated else 'a'} subscriber of role {role}")
 
 
 class Bench:

@@ -99,7 +99,7 @@ def run_cases(
     run = Run(ics, seed)
     out = RunResult(ics, seed, datetime.now(UTC))
     began = time.monotonic()
-    trouble = _golden(run)
+    trouble = golden(run)
     if trouble is not None:
         out.trouble, out.reachable = trouble
     if out.reachable:
@@ -118,7 +118,7 @@ def run_cases(
             list(pool.map(one, _longest_first(gentle, ics)))
         for case in rough:
             one(case)
-        last = _golden(run)
+        last = golden(run)
         if last is not None and not out.trouble:
             out.trouble = f"the golden session at the end: {last[0]}"
     order = {case.id: number for number, case in enumerate(chosen)}
@@ -201,7 +201,7 @@ def run_case(run: Run, case: Case) -> CaseResult:
     verdict, reason = judged(case, bench)
     connection = _connection(bench)
     _close(bench)
-    if case.destructive and (trouble := _golden(run)) is not None:
+    if case.destructive and (trouble := golden(run)) is not None:
         bench.findings.append(
             Finding(case.rows[0], Verdict.FAIL, "a golden session afterwards", f"SUT-HUNG: {trouble[0]}")
         )
@@ -232,7 +232,7 @@ def _close(bench: Bench | GatewayBench) -> None:
         bench.trace.event(0, traceback.format_exc())
 
 
-def _golden(run: Run) -> tuple[str, bool] | None:
+def golden(run: Run) -> tuple[str, bool] | None:
     """A golden session on a new connection: what is wrong, and whether the SUT can be reached at all."""
     bench = Bench(run, "golden", ("ROB-3",))
     try:
@@ -259,5 +259,5 @@ def _restart(run: Run) -> None:
     except HookFailed:
         return
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and _golden(run) is not None:
+    while time.monotonic() < deadline and golden(run) is not None:
         time.sleep(0.2)

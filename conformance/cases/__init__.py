@@ -46,6 +46,11 @@ class Case:
     destructive: bool = False
 
     @property
+    def module(self) -> str:
+        """Where it is written."""
+        return self.function.__module__
+
+    @property
     def requirements(self) -> list[Requirement]:
         """The rows it decides."""
         return [requirements()[row] for row in self.rows]
