@@ -65,7 +65,7 @@ def stream_parquet(paths: Sequence[Path], record: type[R], order: str) -> Iterat
         f"epoch_us({column.name}) AS {column.name}" if column.kind is Kind.INSTANT else column.name for column in layout
     )
     with duckdb.connect() as db:
-        db.execute("SET memory_limit = '400MB'; SET TimeZone = 'UTC'")
+        db.execute("SET memory_limit = '200MB'; SET TimeZone = 'UTC'")
         found = db.execute(f"SELECT {names} FROM read_parquet(?) ORDER BY {order}", [[str(path) for path in paths]])
         parts = [place for place, column in enumerate(layout) if column.kind is Kind.PARTS]
         while rows := found.fetchmany(5_000):
