@@ -28,12 +28,14 @@ from ocs.gy.server import GyServer, Incoming, PushAnswer
 from ocs.store.checkpoint import Checkpoint
 from ocs.store.journal import Journal, StoreError
 from ocs.store.keeping import Keeper
-from ocs.store.recovery import CHUNK, fold
+from ocs.store.recovery import fold
 from ocs.store.rows import Row, request_octets
 from ocs.units import SECOND
 
 _FILL_EVERY_SECONDS: Final = 0.5
 """How far the tables may be behind the journal in time, when little happens."""
+_FILL_AT: Final = 500
+"""Outcomes that the tables lack when they are filled in between: few enough that nobody notices the pause."""
 _LONGEST_SLEEP_SECONDS: Final = 60.0
 _RETRY_SECONDS: Final = 1.0
 """Until a deadline that could not be taken in is tried again."""
@@ -56,13 +58,13 @@ class _Durable(NamedTuple):
 
 
 def spare_the_collector() -> None:
-    """Have Python look for garbage cycles seldom: sessions live long, and answering a request makes no cycle.
+    """Have Python look for garbage rings among what is new, and never again at what has outlived one look.
 
-    For the process that serves. A full collection looks at every object of every open session.
+    For the process that serves, once its engine is there. A look at every object of every open session would hold all
+    requests up; sessions come apart by themselves, and of a connection that was open for long some 2 kB stay behind.
     """
-    gc.collect()
     gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(10_000, 1_000_000_000, 1_000)
 
 
 class Service:
@@ -273,7 +275,7 @@ class Service:
         self._server.flush()
         if self._journal.has_tables:
             self._unfilled += outcomes
-            if len(self._unfilled) >= CHUNK:
+            if len(self._unfilled) >= _FILL_AT:
                 self._fill()
         if self._watch_deadlines:
             self._watch()

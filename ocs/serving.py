@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -91,6 +92,7 @@ async def serve(settings: Settings, started: Callable[[Started], None]) -> None:
     Raises:
         ServeError: store, provisioning, addresses or control socket will not do.
     """
+    gc.collect()  # what reading files has left: once the engine is there, it takes long
     reasons: list[str] = []
     journal: Journal = MemoryJournal()
     stopping = asyncio.Event()
@@ -209,6 +211,9 @@ async def _provision(service: Service, journal: Journal, wanted: Provisioning) -
 
     Gives what speaks against it. Then nothing was taken in.
     """
+    request_id = f"provision/{sha256(wanted.model_dump_json().encode()).hexdigest()[:16]}"
+    if request_id in service.state.requests:
+        return []  # as it was at the last start: a standby that takes over has no time to compare every SIM
     known: dict[str, Sim] = {}
     for _, row in journal.rows(Provision.__name__):
         command = command_of(row)
@@ -220,7 +225,6 @@ async def _provision(service: Service, journal: Journal, wanted: Provisioning) -
         how = "change it by command (`splitsim suspend`, `plan`, `profile`), or leave it as it was"
         return [f"--provision: SIM {imsi} is there with other content: {how}" for imsi in changed]
     new = wanted.model_copy(update={"sims": tuple(sim for sim in wanted.sims if sim.imsi not in known)})
-    request_id = f"provision/{sha256(new.model_dump_json().encode()).hexdigest()[:16]}"
     receipt = await service.execute(Provision(new, request_id, by="serve"))
     assert receipt is not None
     return [f"--provision: {reason}" for reason in receipt.error.split("; ")] if receipt.error else []

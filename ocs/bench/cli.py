@@ -37,3 +37,18 @@ def gy(
             rows.append(row)
             console.print(f"{row.name}: {row.value:,.1f} {row.unit}", highlight=False)
     show(rows, as_json)
+
+
+@bench_commands.command("peers")
+def peers(
+    requests: Annotated[
+        int, typer.Option(min=1_000, help="CCR-U of the good peer, alone and under the flood.")
+    ] = 4_000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON and nothing else.")] = False,
+) -> None:
+    """The good peer's p99 alone, and beside a thousand silent peers, garbage, and one that sends all it can."""
+    from ocs.bench.peers import measure
+
+    with Console(stderr=True, quiet=as_json).status("measuring the good peer"):
+        rows = list(measure(requests))
+    show(rows, as_json)

@@ -151,6 +151,7 @@ def close(state: State, session: Session, now: int, out: Outcome, keep: bool = T
         keep_tombstone(state, session, now)
     else:
         del state.sessions[session.session_id]
+        session.services.clear()
     for credit in credits:
         reauthorise_waiting(state, credit, now, out)
 

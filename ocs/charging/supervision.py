@@ -45,6 +45,7 @@ def _look_at(state: State, session: Session, at: int, out: Outcome) -> None:
             state.watch(session, ends_at)
         elif state.sessions.get(session.session_id) is session:
             del state.sessions[session.session_id]
+            session.services.clear()  # they refer to it: nobody has to look for garbage in a ring
         return
     again_at = None
     for service in session.services.values():
