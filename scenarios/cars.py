@@ -8,14 +8,14 @@ from dataclasses import replace
 from ocs.catalogue.plans import Bundle, Plan, PrepaidIndividual
 from ocs.catalogue.profiles import Split
 from ocs.inventory.provisioning import Provisioning, Sim
-from ocs.units import SECOND
+from ocs.units import MICROS, SECOND
 from scenarios.fleet import Group, OwnApplication, Traffic
 from scenarios.schema import CampaignEvent, Scenario
 from sim.fleet.applications import CallTest, Heartbeats, Navigation, Streaming, Telematics, Wifi
 from sim.fleet.applications import Campaign as CampaignModel
 from sim.fleet.cars import Car, Use
 from sim.fleet.classes import CLASSES, VehicleClass
-from sim.fleet.drivers import Habits
+from sim.fleet.drivers import Habits, Offer, Taste
 from sim.fleet.streams import stream
 from sim.fleet.traffic import Model
 
@@ -30,10 +30,33 @@ def car_of(vehicle: str, sim: Sim, group: Group, scenario: Scenario, sold: Provi
     b2c = [split for split in splits if split.party == "b2c"]
     uses = [*_own_uses(group.traffic, b2b), *_campaigns(vehicle, scenario, group, b2b)] if b2b else []
     for split in b2c:
-        habits = Habits(group.drivers.top_up_probability, group.drivers.delay, group.drivers.bundle)
-        sells = bundle_of(sold, sim, split.id, group.drivers.bundle) is not None
-        uses += _driver_uses(group.traffic, b2c, split, habits if sells else Habits())
+        uses += _driver_uses(group.traffic, b2c, split, _driver(group, sold, sim, split))
     return Car(vehicle, sim.imsi, sim.msisdn, tuple(uses), _kind(vehicle, group, seed))
+
+
+def _driver(group: Group, sold: Provisioning, sim: Sim, split: Split) -> Habits | Taste:
+    """How those behave who pay for a split."""
+    declared = group.drivers
+    if declared.willingness is None:
+        sells = bundle_of(sold, sim, split.id, declared.bundle) is not None
+        return Habits(declared.top_up_probability, declared.delay, declared.bundle) if sells else Habits()
+    plan = plan_of(sold, sim, split.id)
+    assert isinstance(plan, PrepaidIndividual)
+    return Taste(
+        tuple(Offer(item.id, _octets(plan, item), item.valid, int(item.price * MICROS)) for item in plan.bundles),
+        _octets(plan, plan.free_quota) if plan.free_quota is not None else 0,
+        int(declared.willingness.median * MICROS),
+        declared.willingness.sigma,
+        declared.patience,
+        declared.delay,
+    )
+
+
+def _octets(plan: PrepaidIndividual, bundle: Bundle) -> int:
+    """What a bundle is good for; of a wallet, at its own price."""
+    if bundle.credit is None or plan.wallet is None or not plan.wallet.price:
+        return bundle.volume
+    return int(bundle.credit / plan.wallet.price * plan.wallet.per)
 
 
 def _kind(vehicle: str, group: Group, seed: int) -> VehicleClass:
@@ -82,7 +105,7 @@ def _own_use(name: OwnApplication, key: str, model: Model, traffic: Traffic, pay
     return Use(name, key, model, split.id, split.apn, rating_group)
 
 
-def _driver_uses(traffic: Traffic, b2c: list[Split], split: Split, driver: Habits) -> Iterator[Use]:
+def _driver_uses(traffic: Traffic, b2c: list[Split], split: Split, driver: Habits | Taste) -> Iterator[Use]:
     """What those who ride along do, paid by one split."""
     share = traffic.wifi_share
     if traffic.wifi:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from ocs.catalogue.prices import ClockTime
 from ocs.catalogue.profiles import Party, RatingGroup, Split
-from ocs.files import Duration, FileModel, Volume
+from ocs.files import Duration, FileModel, Money, Volume
 from sim.fleet.classes import CLASSES
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
@@ -62,15 +63,35 @@ class Traffic(FileModel):
     """What an application's octets bear, where it is not the first rating group of its split."""
 
 
+class Willingness(FileModel):
+    """What 28 days of Wi-Fi are worth to drivers, in the operator's currency: lognormal over them.
+
+    The default lets 15 % of them pay 20 and half of them 7, as offers that were made suggest. How drivers answer to
+    prices is an assumption: repeat a comparison with half and double the median.
+    """
+
+    median: Annotated[Money, Field(gt=0)] = Decimal(7)
+    sigma: Sigma = 1.0
+
+
 class Drivers(FileModel):
-    """What drivers do when their Wi-Fi ends."""
+    """What drivers do when their Wi-Fi ends: weigh prices (`willingness`), or buy `bundle` after a share of cuts."""
 
     top_up_probability: Chance = 0.0
     """Share of cuts after which the driver buys."""
     delay: Duration = 3_600
-    """Mean time from the cut to the purchase."""
+    """Mean time from the cut to the purchase; with `willingness`, to one that is worth just its price."""
     bundle: str | None = None
     """The bundle they buy."""
+    willingness: Willingness | None = None
+    patience: Annotated[float, Field(ge=1, le=1_000)] = 4.0
+    """With `willingness`: mean number of cuts in 28 days that drivers bear before they stop using Wi-Fi for good."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Drivers:
+        if self.willingness is not None and (self.bundle is not None or self.top_up_probability):
+            raise ValueError("drivers with a willingness choose for themselves: no bundle, no top_up_probability")
+        return self
 
     @model_validator(mode="after")
     def _buys_something(self) -> Drivers:

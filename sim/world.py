@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from itertools import takewhile
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from simpy import Environment
@@ -28,6 +29,8 @@ from sim.link import GATEWAY_HOST, Link
 from sim.pgw.session import Bearer, CtfSession, Doubt, Settings, unknown_session
 from sim.truth import Truth
 from sim.weather import AFTERMATH, Flight, Weather
+
+T = TypeVar("T")
 
 GATEWAY: Final = Settings(origin_host=GATEWAY_HOST, origin_realm="example", destination_realm="example")
 """The simulated packet gateway."""
@@ -145,13 +148,19 @@ class World:
 
     def _add(self, car: Car) -> None:
         for attachment in attachments(car, self._seed, self._begins, self._closing, self._zone):
-            applications = [
-                Application(
-                    use.rating_group, flows, use.model.uplink_percent, self._driver(car, use), use.model.on_demand
+            applications, drivers = [], []
+            for use, flows in attachment.uses:
+                refused, driver = None, self._driver(car, use)
+                if driver is not None:
+                    drivers.append(driver)
+                    refused, flows = self._refused(car, use, driver), _while_wanted([driver], flows)
+                model = use.model
+                applications.append(
+                    Application(use.rating_group, flows, model.uplink_percent, refused, model.on_demand)
                 )
-                for use, flows in attachment.uses
-            ]
-            self._connect(car, attachment.apn, applications, attachment.windows)
+            theirs = len(drivers) == len(applications)
+            windows = _while_wanted(drivers, attachment.windows) if theirs else attachment.windows
+            self._connect(car, attachment.apn, applications, windows)
 
     def _connect(self, car: Car, apn: str, applications: list[Application], windows: Iterator[Window]) -> None:
         key = (car.vehicle, apn)
@@ -159,21 +168,22 @@ class World:
         self._wakers[key] = schedule = self._waker(lambda now: self._connections[key].wake(now))
         self._connections[key] = Connection(car.vehicle, apn, applications, windows, self, self.truth, schedule)
 
-    def _driver(self, car: Car, use: Use) -> Callable[[int], None] | None:
-        """Who is told of refusals and may then buy: one driver for all that a split pays."""
-        habits, key = use.driver, (car.vehicle, use.split_id)
-        if habits is None:
-            return None
-        if key not in self._drivers:
-            self._drivers[key] = Driver(stream(self._seed, car.vehicle, "driver", use.split_id), habits), use.apn
-        driver, _ = self._drivers[key]
+    def _driver(self, car: Car, use: Use) -> Driver | None:
+        """Who drives, where a driver pays: one for all that a split pays."""
+        key = (car.vehicle, use.split_id)
+        if use.driver is not None and key not in self._drivers:
+            random = stream(self._seed, car.vehicle, "driver", use.split_id)
+            self._drivers[key] = use.driver.driver(random, self._begins), use.apn
+        return self._drivers[key][0] if use.driver is not None else None
+
+    def _refused(self, car: Car, use: Use, driver: Driver) -> Callable[[int], None]:
+        """Tells the driver of refusals, who may then buy."""
 
         def refused(now: int) -> None:
-            moment = driver.cut(now)
-            if moment is not None and habits.bundle_id is not None:
-                request_id = f"{car.vehicle}/{use.split_id}/{moment}"
-                top_up = TopUp(car.imsi, use.split_id, habits.bundle_id, request_id)
-                self._at(Event(moment, car.vehicle, top_up))
+            wish = driver.cut(now)
+            if wish is not None:
+                request_id = f"{car.vehicle}/{use.split_id}/{wish.at}"
+                self._at(Event(wish.at, car.vehicle, TopUp(car.imsi, use.split_id, wish.bundle_id, request_id)))
 
         return refused
 
@@ -284,7 +294,7 @@ class World:
             found = self._drivers.get((event.vehicle, command.split_id))
             if found is not None:
                 driver, apn = found
-                driver.bought()
+                driver.bought(command.bundle_id, now)
                 self._connections[event.vehicle, apn].credit_came(now)
 
     def _expire(self, now: int) -> None:
@@ -331,3 +341,8 @@ class World:
                 wake(now)
 
         return at
+
+
+def _while_wanted(drivers: Sequence[Driver], items: Iterator[T]) -> Iterator[T]:
+    """As long as any of the drivers still uses Wi-Fi."""
+    return takewhile(lambda _: any(driver.stays for driver in drivers), items)

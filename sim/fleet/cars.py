@@ -9,7 +9,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sim.fleet.classes import CLASSES, VehicleClass
-from sim.fleet.drivers import Habits
+from sim.fleet.drivers import Habits, Taste
 from sim.fleet.streams import stream
 from sim.fleet.traffic import LINGER, Flow, Journey, Model
 from sim.fleet.trips import Trip, trips
@@ -33,7 +33,7 @@ class Use:
     split_id: str
     apn: str
     rating_group: int
-    driver: Habits | None = None
+    driver: Habits | Taste | None = None
     """Whoever buys when it ends; None: the car itself wants the octets."""
     share: float = 1.0
     """Of the cars that have it at all; a car has all or none that a split pays with the same share."""

@@ -15,7 +15,6 @@ from ocs.units import DAY, HOUR, MINUTE, SECOND, instant, utc
 from sim.fleet.applications import CallTest, Campaign, Heartbeats, Navigation, Streaming, Telematics, Wifi
 from sim.fleet.cars import Car, Use, attachments
 from sim.fleet.classes import CLASSES, DRIVING_PERCENT, HALT
-from sim.fleet.drivers import Driver, Habits
 from sim.fleet.streams import stream
 from sim.fleet.traffic import LINGER, Flow, Journey, Model, volume
 from sim.fleet.trips import Trip, trips
@@ -272,23 +271,3 @@ def test_trips_do_not_depend_on_how_python_hashes_strings() -> None:
     }
     assert len(told) == 1
     assert b"Flow(at=" in told.pop()
-
-
-# --- drivers ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_driver_decides_once_for_a_cut() -> None:
-    driver = Driver(stream(1, "d"), Habits(1.0, 3600, "1gb"))
-    moment = driver.cut(BEGINS)
-    assert moment is not None
-    assert BEGINS < moment < BEGINS + DAY
-    assert (moment - BEGINS) % SECOND == 0
-    assert driver.cut(BEGINS + SECOND) is None
-    driver.bought()
-    assert driver.cut(moment + DAY) is not None
-
-
-def test_drivers_buy_with_their_probability() -> None:
-    buyers = sum(Driver(stream(1, str(n)), Habits(0.7, 60, "1gb")).cut(BEGINS) is not None for n in range(2000))
-    assert buyers / 2000 == pytest.approx(0.7, abs=0.03)
-    assert Driver(stream(1, "d"), Habits(1.0, 60, None)).cut(BEGINS) is None

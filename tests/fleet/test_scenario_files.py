@@ -6,14 +6,17 @@ from pathlib import Path
 import pytest
 
 from ocs.files import FileError
-from ocs.units import utc
+from ocs.units import DAY, utc
 from scenarios.cars import car_of
+from scenarios.evidence import apn_of
 from scenarios.issue import issue
 from scenarios.loading import load
 from scenarios.runner import Run, run
 from scenarios.schema import Scenario
+from sim.world import Exchange
 
 EVERY_APPLICATION = Path(__file__).parent / "every_application.yaml"
+BEGINS = load(EVERY_APPLICATION).begins
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +70,8 @@ def _kinds(scenario: Scenario) -> dict[str, str]:
         ('from: "23:00"', 'from: "25:00"', "window.from", "expected a time of day"),
         ("share: 0.5", "split: wifi", "timeline.1.split", "a campaign is paid by a b2b split"),
         ("share: 0.5", "split: none", "timeline.1.split", "has no split 'none'"),
+        ("bundle: 1gb", "bundle: 1gb, willingness: {}", "fleet.0.drivers", "choose for themselves: no bundle"),
+        ("top_up_probability: 0.7, delay: 1 h, bundle: 1gb", "willingness: {median: 0}", "median", "greater than 0"),
         ("share: 0.5", "share: 1.5", "timeline.1.campaign.share", "less than or equal to 1"),
     ],
 )
@@ -78,3 +83,24 @@ def test_a_mistake_is_told_with_its_place(tmp_path: Path, right: str, wrong: str
     with pytest.raises(FileError) as told:
         load(path)
     assert [m for m in told.value.mistakes if where in m.field and what in m.message and m.line], str(told.value)
+
+
+def test_drivers_who_weigh_prices_buy_and_give_up_by_themselves(tmp_path: Path) -> None:
+    text = EVERY_APPLICATION.read_text(encoding="utf-8")
+    text = text.replace("top_up_probability: 0.7, delay: 1 h, bundle: 1gb", "willingness: {median: 30}, patience: 1")
+    text = text.replace("apn: car.acme, rating_groups: [200, 201]", "apn: wifi, rating_groups: [200]")
+    text = text.replace("price: 7.00}]", "price: 7.00}, {id: small, volume: 30 MB, valid: 1 day, price: 1.00}]")
+    path = tmp_path / "willing.yaml"
+    path.write_text(text, encoding="utf-8")
+    lived = run(load(path), "willing", 1)
+    assert lived.verdict.passed, [item.judgement.findings for item in lived.verdict.judged if not item.passed]
+    bought = Counter(purchase.bundle_id for purchase in lived.evidence.purchases)
+    assert bought["trial"] == 12
+    assert bought["1gb"] + bought["small"] > 3
+    last_wifi = Counter(exchange.vehicle for exchange in lived.evidence.exchanges if _on(exchange, "wifi") > 3)
+    assert set(last_wifi) < {exchange.vehicle for exchange in lived.evidence.exchanges}
+
+
+def _on(exchange: Exchange, apn: str) -> int:
+    """The day of an exchange on an APN, from 0; -1 for others."""
+    return (exchange.at - BEGINS) // DAY if apn_of(exchange.request) == apn else -1
