@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # the suite itself is imported only where an SUT is given
 _CASES = Path(__file__).parent / "cases"
 _ICS: pytest.StashKey[Ics] = pytest.StashKey()
 _RUN: pytest.StashKey[Run] = pytest.StashKey()
+_SHARED: pytest.StashKey[Path] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,29 +68,27 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("sut.side pgw: a gateway dials the tester; use splitsim conformance run")
     if not ics.subscribers.rich:
         raise pytest.UsageError("a subscriber of role rich is needed: --imsi and --apn, or in the PIXIT")
-    shared = _shared(config)
+    workerinput: dict[str, Any] | None = getattr(config, "workerinput", None)
+    shared = Path(workerinput["conformance_folder"]) if workerinput is not None else None
     config.stash[_ICS] = ics
     config.stash[_RUN] = run = Run(ics, said.gy_seed, Taken(shared))
-    if not _is_worker(config) and (trouble := golden(run)) is not None:
+    if workerinput is None and (trouble := golden(run)) is not None:
         pytest.exit(f"{ics.sut.name}: {trouble[0]}", returncode=1 if trouble[1] else 3)
 
 
-def _is_worker(config: pytest.Config) -> bool:
-    return hasattr(config, "workerinput")
-
-
-def _shared(config: pytest.Config) -> Path | None:
-    """The folder of all workers of xdist; None where there is one process alone."""
-    workerinput: dict[str, Any] | None = getattr(config, "workerinput", None)
-    if workerinput is None:
-        return None
-    return Path(tempfile.gettempdir()) / f"splitsim-conformance-{workerinput['testrunuid']}"
-
-
 @pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    """A worker has ended; the folder goes with the last."""
-    shutil.rmtree(Path(tempfile.gettempdir()) / f"splitsim-conformance-{node.workerinput['testrunuid']}", True)
+def pytest_configure_node(node: Any) -> None:
+    """A worker of xdist begins: it gets the folder that all share."""
+    if _RUN in node.config.stash:
+        if _SHARED not in node.config.stash:
+            node.config.stash[_SHARED] = Path(tempfile.mkdtemp(prefix="splitsim-conformance-"))
+        node.workerinput["conformance_folder"] = str(node.config.stash[_SHARED])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The folder goes when all workers have ended."""
+    if _SHARED in config.stash:
+        shutil.rmtree(config.stash[_SHARED], ignore_errors=True)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
