@@ -13,6 +13,7 @@ from rich.table import Table
 
 from ocs.files import FileError
 from scenarios.checks import REGISTRY
+from scenarios.foreign_cli import Abroad, run_on_foreign
 from scenarios.loading import library, load
 from scenarios.outputs import missing_report_extra, write
 from scenarios.runner import Link, Run, run
@@ -58,6 +59,19 @@ def run_command(
     csv: Annotated[
         bool | None, typer.Option("--csv/--no-csv", help="EDRs of a fleet in shards as one edrs.csv, too.")
     ] = None,
+    ocs: Annotated[
+        str | None,
+        typer.Option("--ocs", metavar="HOST:PORT", help="Drive this OCS instead, over TCP; what Gy shows is judged."),
+    ] = None,
+    speed: Annotated[
+        str, typer.Option(metavar="N", help="With --ocs: seconds of the scenario in one second of real time.")
+    ] = "1",
+    host: Annotated[str, typer.Option(help="With --ocs: Origin-Host of the gateway.")] = "pgw.example",
+    realm: Annotated[str, typer.Option(help="With --ocs: Origin-Realm, and Destination-Realm.")] = "example",
+    provisioning: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write what an OCS has to know for this scenario; alone, do nothing else."),
+    ] = None,
 ) -> None:
     """Run a scenario. A large fleet is run in shards; where that broke off, the same command goes on with it."""
     path = _find(scenario)
@@ -67,7 +81,8 @@ def run_command(
         raise _bad(*map(str, error.mistakes)) from None
     folder = out if out is not None else Path("out") / path.stem
     fleet = Fleet(workers, shards, cluster, csv)
-    mistakes = list(fleet.mistakes())
+    abroad = Abroad(ocs, speed, host, realm, provisioning)
+    mistakes = [*fleet.mistakes(), *abroad.mistakes()]
     if folder.exists() and not folder.is_dir():
         mistakes.append(f"--out {folder}: expected a folder, this is a file")
     if vehicles is not None:
@@ -82,6 +97,8 @@ def run_command(
         console.print(f"no report, PDF or Parquet: {missing} is not installed (pip install 'splitsim\\[report]')")
         report = False
     chosen_seed = loaded.seed if seed is None else seed
+    if abroad.wanted:
+        raise run_on_foreign(loaded, path.stem, chosen_seed, abroad, folder, console, as_json=as_json)
     if fleet.wanted(loaded):
         _run_fleet(loaded, path.stem, chosen_seed, link, folder, fleet, console, as_json=as_json, report=report)
     with Progress(

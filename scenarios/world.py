@@ -31,8 +31,10 @@ from scenarios.schema import (
 )
 from sim.faults import Faults, LinkFaults, Span
 from sim.fleet.cars import Car
+from sim.foreign import ForeignLink
 from sim.link import Link as SimLink
 from sim.link import MemoryLink, WireLink
+from sim.pgw.bearer import Settings
 from sim.truth import Step
 from sim.world import OCS_HOST, OCS_REALM, Event, Exchange, Push, World
 
@@ -66,6 +68,8 @@ class Lived:
     changes: list[Change]
     """The history of SIMs and subscriptions, as the OCS wrote it."""
     wire_octets: int
+    ended: int
+    """When the world ended, microseconds UTC."""
 
 
 def live(
@@ -95,13 +99,7 @@ def live(
     Raises:
         OSError: the port is taken.
     """
-    known = {sim.imsi for sim in sold.sims}
-    groups = {group.name: group for group in scenario.fleet}
-    cars = {
-        vehicle: car_of(vehicle, sim, groups[group_of(vehicle)], scenario, sold, seed)
-        for vehicle, sim in sims.items()
-        if sim.imsi in known
-    }
+    cars = _cars(scenario, sold, sims, seed)
     charging = _engine(engine, virtual_sims)
     faults = _faults(scenario) if scenario.faulty else None
     anew = partial(_engine, engine, virtual_sims) if faults is not None and faults.kills else None
@@ -112,6 +110,41 @@ def live(
     events = _events(scenario, sims, cars, sold)
     world = World(list(cars.values()), events, scenario.begins, scenario.ends, scenario.zone, seed, joined, faults)
     world.run(progress)
+    return _lived(world, joined, scenario, sold, sims, cars)
+
+
+def live_abroad(
+    scenario: Scenario,
+    sold: Provisioning,
+    sims: dict[str, Sim],
+    seed: int,
+    link: ForeignLink,
+    gateway: Settings,
+    progress: Callable[[float], None],
+) -> Lived:
+    """One world against an OCS that is not ours, in the time that `link` gives it.
+
+    Args:
+        scenario: fleet, time line and time. What its time line has the operator do, or the network, is left out.
+        sold: what the OCS ought to be provisioned with.
+        sims: the SIM of each car.
+        seed: of all chance.
+        link: to the OCS.
+        gateway: as which it is asked.
+        progress: told the share of the time that has passed.
+    """
+    cars = _cars(scenario, sold, sims, seed)
+    world = World(
+        list(cars.values()), (), scenario.begins, scenario.ends, scenario.zone, seed, link,
+        gateway=gateway, first_number=gateway.origin_state_id or 0,
+    )  # fmt: skip
+    world.run_paced(link.pace, progress)
+    return _lived(world, link, scenario, sold, sims, cars)
+
+
+def _lived(
+    world: World, joined: SimLink, scenario: Scenario, sold: Provisioning, sims: dict[str, Sim], cars: dict[str, Car]
+) -> Lived:
     bought = [_purchase(sold, sims, item.vehicle, item.split_id, item.bundle_id, item.at) for item in world.seen.bought]
     return Lived(
         steps=world.truth.steps,
@@ -125,7 +158,19 @@ def live(
         transfers=joined.books.transfers,
         changes=joined.books.changes,
         wire_octets=joined.octets,
+        ended=world.ended,
     )
+
+
+def _cars(scenario: Scenario, sold: Provisioning, sims: dict[str, Sim], seed: int) -> dict[str, Car]:
+    """The cars whose SIM is provisioned."""
+    known = {sim.imsi for sim in sold.sims}
+    groups = {group.name: group for group in scenario.fleet}
+    return {
+        vehicle: car_of(vehicle, sim, groups[group_of(vehicle)], scenario, sold, seed)
+        for vehicle, sim in sims.items()
+        if sim.imsi in known
+    }
 
 
 def _engine(make: EngineFactory, virtual_sims: int) -> Engine:

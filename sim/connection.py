@@ -161,6 +161,11 @@ class Connection:
         self._tried_at = 0
         self.wake(now)
 
+    def hang_up(self, now: int) -> None:
+        """Whoever runs this has had enough: detach, and be quiet."""
+        self._window = None
+        self._detach(now)
+
     def credit_came(self, now: int) -> None:
         """The driver has bought: where the session is gone, the device attaches again at once."""
         self._pass(now)

@@ -56,8 +56,8 @@ class Link(Protocol):
     octets: int
     """That crossed a wire, once the link is closed."""
 
-    def exchange(self, request: Ccr, now: int, repeated: bool = False) -> Cca | ErrorAnswer:
-        """A request and its answer. `repeated`: with the T bit (RFC 6733 3)."""
+    def exchange(self, request: Ccr, now: int, repeated: bool = False) -> Cca | ErrorAnswer | None:
+        """A request and its answer; None if none came. `repeated`: with the T bit (RFC 6733 3)."""
 
     def command(self, command: Command, now: int) -> Receipt | None:
         """An operator's command, or passing time."""

@@ -51,7 +51,7 @@ class Weather:
         seed: int,
         clock: Callable[[], int],
         call: Callable[[int, Callable[[], None]], None],
-        post: Callable[[Ccr, bool], Answer],
+        post: Callable[[Ccr, bool], Answer | None],
         note: Callable[[Flight, Answer, bool], None],
     ) -> None:
         self.faults = faults
@@ -119,6 +119,9 @@ class Weather:
             self.counts["requests lost"] += 1
             return
         answer = self._post(request, flight.repeated)
+        if answer is None:
+            self.counts["requests lost"] += 1
+            return
         key = (request.session_id, request.cc_request_number)
         self._note(flight, answer, key in self._received)
         self._received.add(key)

@@ -95,7 +95,10 @@ class Seen:
 
 
 class World:
-    """`cars` from `begins` until `ends`; every session is closed in the last second."""
+    """`cars` from `begins` until `ends`; every session is closed in the last second.
+
+    `first_number`: of the sessions of each connection, where an OCS may have met earlier ones.
+    """
 
     def __init__(
         self,
@@ -107,17 +110,22 @@ class World:
         seed: int,
         link: Link,
         faults: Faults | None = None,
+        gateway: Settings = GATEWAY,
+        first_number: int = 0,
     ) -> None:
         self.truth = Truth()
         self.seen = Seen()
         self._env = Environment(initial_time=begins)
         self._begins, self._ends, self._zone, self._seed = begins, ends, zone, seed
+        self.ended = ends
+        """When the world ended: before its time, where somebody has interrupted it."""
         self._closing = ends - (SECOND if faults is None else AFTERMATH)
         self._link = link
         link.on_push = self._on_push
         self._deadline = self._waker(self._expire)
         self._sessions: dict[str, tuple[CtfSession, Connection]] = {}
-        self._numbers: dict[tuple[str, str], int] = defaultdict(int)
+        self._gateway = gateway
+        self._numbers: dict[tuple[str, str], int] = defaultdict(lambda: first_number)
         self._bearers: dict[tuple[str, str], Bearer] = {}
         self._connections: dict[tuple[str, str], Connection] = {}
         """By vehicle and APN."""
@@ -142,6 +150,22 @@ class World:
             progress((until - self._begins) / (self._ends - self._begins))
         if self._weather is not None:
             self._clear_up(self._weather)
+        self._link.close()
+
+    def run_paced(self, pace: Callable[[int], bool], progress: Callable[[float], None] = lambda share: None) -> None:
+        """The same in the time that `pace` gives: it waits for an instant, and is asked again where it says False.
+
+        KeyboardInterrupt closes the sessions that are open, and that is the end.
+        """
+        try:
+            while (moment := int(min(self._env.peek(), self._ends))) < self._ends:
+                if pace(moment):
+                    self._env.step()
+                progress((self._now - self._begins) / (self._ends - self._begins))
+        except KeyboardInterrupt:
+            self.ended = self._now
+            for connection in self._connections.values():
+                connection.hang_up(self._now)
         self._link.close()
 
     # --- cars ---------------------------------------------------------------------------------------------------------
@@ -193,8 +217,9 @@ class World:
         """A new Gy session; its Session-Id counts per vehicle and APN, so that one APN never shifts another."""
         key = (connection.vehicle, connection.apn)
         self._numbers[key] += 1
-        session_id = ";".join((GATEWAY.origin_host, *key, str(self._numbers[key])))
-        settings = GATEWAY if self._weather is None else self._weather.settings(GATEWAY, connection.vehicle)
+        gateway = self._gateway
+        session_id = ";".join((gateway.origin_host, *key, str(self._numbers[key])))
+        settings = gateway if self._weather is None else self._weather.settings(gateway, connection.vehicle)
         session = CtfSession(settings, session_id, self._bearers[key])
         self._sessions[session_id] = session, connection
         return session
@@ -204,11 +229,14 @@ class World:
         if self._weather is not None:
             self._weather.send(connection, session, request)
             return None
-        answer = self._post(request)
-        self.seen.exchanges.append(Exchange(connection.vehicle, self._now, request, answer))
+        answer = self._post(request, session.repeated)
+        if answer is None:
+            self._call(self._now, lambda _: connection.answered(session, None, self._now))
+        if answer is not None or not session.repeated:
+            self.seen.exchanges.append(Exchange(connection.vehicle, self._now, request, answer))
         return answer
 
-    def _post(self, request: Ccr, repeated: bool = False) -> Cca | ErrorAnswer:
+    def _post(self, request: Ccr, repeated: bool = False) -> Cca | ErrorAnswer | None:
         answer = self._link.exchange(request, self._now, repeated)
         self._watch_deadline()
         return answer
@@ -224,11 +252,11 @@ class World:
     def _on_push(self, push: Rar | Asr) -> Raa | Asa:
         found = self._sessions.get(push.session_id)
         if self._weather is not None:
-            stopped = self._weather.stopped(push, found[1] if found else None, GATEWAY)
+            stopped = self._weather.stopped(push, found[1] if found else None, self._gateway)
             if stopped is not None:
                 return stopped
         if found is None:
-            return unknown_session(GATEWAY, push)
+            return unknown_session(self._gateway, push)
         session, connection = found
         now = self._now
         self.seen.pushes.append(Push(connection.vehicle, now, push))

@@ -20,6 +20,7 @@ from scenarios.checks.exhaustion import (
     NoOctetAfterTheLast,
     WifiReturnsAfterTopUp,
 )
+from scenarios.checks.granted import EnterpriseServed, NoOctetWithoutGrant
 from scenarios.checks.octets import OctetsAddUp
 from scenarios.checks.payers import PayersKeptApart
 from scenarios.checks.repeats import ChargedOnce
@@ -37,6 +38,8 @@ Expectation = Annotated[
     | OctetsAddUp
     | ChargedOnce
     | ReservationsEnd
+    | NoOctetWithoutGrant
+    | EnterpriseServed
     | BucketsBalance
     | DocumentsAddUp
     | ReconciliationAgrees,

@@ -57,6 +57,8 @@ class Check(FileModel):
 
     needs: ClassVar[tuple[str, ...]]
     """What has to be seen at least once: a check that had nothing to judge has shown nothing."""
+    on_gy: ClassVar[bool] = False
+    """Whether Gy and ground truth are all it looks at: it can be judged on an OCS whose books nobody can see."""
     needs_twin: ClassVar[bool] = False
     """Whether it compares with the same cars without consumer service."""
 

@@ -37,7 +37,7 @@ class EnterpriseUnaffected(Check):
                 self._look_for_refusals(judgement, service, shared.get(service, []))
             else:
                 self._compare_services(judgement, service, shared.get(service, []), twin_shared.get(service, []))
-        for push in _enterprise_pushes(evidence):
+        for push in pushes_to_enterprises(evidence):
             group = f" for RG {push.message.rating_group}" if isinstance(push.message, Rar) else ""
             kind = type(push.message).__name__.upper()
             what = f"{kind}{group} touched the enterprise's session {push.message.session_id}"
@@ -97,7 +97,7 @@ def _by_apn(
     return own, shared
 
 
-def _enterprise_pushes(evidence: Evidence) -> list[Push]:
+def pushes_to_enterprises(evidence: Evidence) -> list[Push]:
     """Pushes that concern the enterprise: for its rating group, or for a whole session in which it has a part."""
     apns = {exchange.request.session_id: apn_of(exchange.request) for exchange in evidence.exchanges}
     found = []

@@ -28,6 +28,7 @@ class NoOctetAfterTheLast(Check):
 
     check: Literal["no_octet_after_the_last"]
     needs = ("cuts",)
+    on_gy = True
 
     def _look(self, evidence: Evidence, judgement: Judgement) -> None:
         overrun: Counter[tuple[str, str]] = Counter()
@@ -51,6 +52,7 @@ class CutsFollowThePlan(Check):
 
     check: Literal["cuts_follow_the_plan"]
     needs = ("cuts",)
+    on_gy = True
 
     def _look(self, evidence: Evidence, judgement: Judgement) -> None:
         for story in stories(evidence):
@@ -99,6 +101,7 @@ class NextAttemptIsRefused(Check):
 
     check: Literal["next_attempt_is_refused"]
     needs = ("attempts while empty",)
+    on_gy = True
 
     def _look(self, evidence: Evidence, judgement: Judgement) -> None:
         for story in stories(evidence):
