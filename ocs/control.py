@@ -3,7 +3,8 @@
     {"do": "TopUp", "body": {"imsi": "...", "split_id": "wifi", "bundle_id": "1gb", "request_id": "..."}}
     {"reference": "...", "error": null}
 
-`do` names an operator's command of `ocs.charging.commands`, or `sims`, `usage`, `status`, `metrics`, `checkpoint`,
+`do` names an operator's command of `ocs.charging.commands`, or `align` (the commands that make the inventory say what a
+provisioning file says: `ocs.changeset`), `sims`, `usage`, `status`, `metrics`, `checkpoint`,
 `shutdown`. Only the user who started the server may connect (mode 0600).
 """
 
@@ -23,6 +24,7 @@ import msgspec
 
 from ocs import overview
 from ocs.address import Database, Store
+from ocs.changeset import changeset
 from ocs.charging.commands import ChangePlan, ChangeProfile, Command, MoveSim, Provision, Receipt, SetStatus, TopUp
 from ocs.inventory.provisioning import Provisioning
 from ocs.service import EngineFaultError, Service
@@ -89,6 +91,8 @@ async def _answer(line: bytes, service: Service, shutdown: Callable[[], None], m
         if do == "shutdown":
             shutdown()
             return Receipt("shutting down")
+        if do == "align":
+            return await _align(body, service)
         if do == "checkpoint":
             return Receipt(f"row {await service.checkpoint()}")
         return await service.execute(_command(do, body))
@@ -96,6 +100,23 @@ async def _answer(line: bytes, service: Service, shutdown: Callable[[], None], m
         return Receipt("", f"not understood: {error!r}")
     except (StoreError, EngineFaultError) as error:
         return Receipt("", f"not done: {error}")
+
+
+async def _align(body: dict[str, Any], service: Service) -> dict[str, Any]:
+    """Do what a provisioning file says; with `dry_run` only tell it. `settle`: open sessions may get another payer."""
+    wanted = Provisioning.model_validate_json(msgspec.json.encode(body["provisioning"]))
+    who = {name: body.get(name, "") for name in ("request_id", "by", "reason")}
+    found = changeset(service.state, wanted, **who)
+    mistakes = found.mistakes + ([] if body.get("settle") else found.stranded)
+    done = 0
+    if not mistakes and not body.get("dry_run"):
+        for command in found.commands:
+            receipt = await service.execute(command)
+            if receipt is not None and receipt.error:
+                mistakes += receipt.error.split("; ")
+                break
+            done += 1
+    return {"differences": found.differences, "stranded": found.stranded, "mistakes": mistakes, "done": done}
 
 
 def listens(path: Path) -> bool:

@@ -124,3 +124,10 @@ def bad(*lines: str) -> typer.Exit:
     for line in lines:
         errors.print(line)
     return typer.Exit(2)
+
+
+def refused(*lines: str) -> typer.Exit:
+    """What the OCS does not do: a line for each reason, exit status 1."""
+    for line in lines:
+        errors.print(line)
+    return typer.Exit(1)

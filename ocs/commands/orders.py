@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import defaultdict
+from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, cast
 
 import typer
 
-from ocs.commands.options import By, ControlPath, Db, Reason, RequestId, asked, bad, errors
+from ocs.changeset import Difference, parts_of
+from ocs.commands.options import AsJson, By, ControlPath, Db, Reason, RequestId, asked, bad, refused
 from ocs.files import FileError
-from ocs.inventory.provisioning import load_provisioning
+from ocs.inventory.provisioning import Provisioning, load_provisioning
+
+
+class OpenSessions(Enum):
+    """What to do where a provisioning file would give an open session another payer, or none."""
+
+    REFUSE = "refuse"
+    SETTLE = "settle"
 
 
 def top_up(
@@ -111,13 +122,72 @@ def provision(
     request_id: RequestId = None,
     by: By = "",
     reason: Reason = "",
+    dry_run: Annotated[bool, typer.Option(help="Only tell what would change.")] = False,
+    open_sessions: Annotated[
+        OpenSessions, typer.Option(help="Where a change gives an open session another payer, or none.")
+    ] = OpenSessions.REFUSE,
+    as_json: AsJson = False,
 ) -> None:
-    """Provision a file."""
+    """Make a running OCS hold what a file says, and tell what changes. What the file does not name stays as it is."""
     try:
-        content = json.loads(load_provisioning(file).model_dump_json())
+        wanted = load_provisioning(file)
     except FileError as error:
         raise bad(*map(str, error.mistakes)) from None
-    _order("Provision", {"provisioning": content, "by": by, "reason": reason}, db, control_path, request_id)
+    request_id = request_id or str(uuid.uuid4())
+    body = {"by": by, "reason": reason, "settle": open_sessions is OpenSessions.SETTLE}
+
+    def align(number: int, part: Provisioning, *, dry_run: bool) -> dict[str, Any]:
+        content = json.loads(part.model_dump_json(exclude_unset=True))
+        more = {"provisioning": content, "request_id": f"{request_id}/{number}", "dry_run": dry_run}
+        answer = asked(db, control_path, "align", {**body, **more})
+        if "mistakes" not in answer:  # a receipt that says no
+            raise refused(answer["error"])
+        return cast(dict[str, Any], answer)
+
+    parts = list(enumerate(parts_of(wanted)))
+    told = [align(number, part, dry_run=True) for number, part in parts]
+    differences = list({(item["kind"], item["id"]): item for answer in told for item in answer["differences"]}.values())
+    if as_json:
+        typer.echo(json.dumps(differences, indent=2))
+    else:
+        for line in _told(differences):
+            typer.echo(line)
+    mistakes = list(dict.fromkeys(mistake for answer in told for mistake in answer["mistakes"]))
+    if mistakes:
+        if any(answer["stranded"] for answer in told) and not body["settle"]:
+            mistakes.append(
+                "--open-sessions settle: what was granted settles with who pays now, what follows with the other"
+            )
+        raise refused(*mistakes)
+    if dry_run:
+        return
+    for (number, part), answer in zip(parts, told, strict=True):
+        if answer["differences"]:
+            wrong = align(number, part, dry_run=False)["mistakes"]
+            if wrong:
+                raise refused(*wrong)
+    if not as_json:
+        typer.echo(f"{_counted(differences)} (request id {request_id})" if differences else "nothing to do")
+
+
+_TOLD: Final = 10
+"""Differences of one kind that are told one by one."""
+
+
+def _told(differences: list[dict[str, str]]) -> Iterator[str]:
+    groups: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
+    for item in differences:
+        groups[item["sign"], item["kind"]].append(item)
+    for (sign, kind), items in groups.items():
+        for item in items[:_TOLD]:
+            yield str(Difference(**item))  # type: ignore[arg-type]
+        if len(items) > _TOLD:
+            rest = items[_TOLD:]
+            yield f"{sign} {len(rest):,} more of kind {kind}: {rest[0]['id']} to {rest[-1]['id']} (all of them: --json)"
+
+
+def _counted(differences: list[dict[str, str]]) -> str:
+    return f"{len(differences):,} {'change' if len(differences) == 1 else 'changes'}"
 
 
 def checkpoint(db: Db = None, control_path: ControlPath = None) -> None:
@@ -140,6 +210,5 @@ def _order(do: str, body: dict[str, Any], db: str | None, path: Path | None, req
 def _accepted(receipt: dict[str, Any]) -> str:
     """What a receipt refers to; exit status 1 if it says no."""
     if receipt["error"]:
-        errors.print(receipt["error"])
-        raise typer.Exit(1)
+        raise refused(receipt["error"])
     return str(receipt["reference"])

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeVar
 
+from ocs.catalogue.grants import GrantRules, grant_rules
 from ocs.catalogue.plans import Bundle, Plan, Postpaid
 from ocs.catalogue.profiles import Profile, Split
 from ocs.inventory.history import Change
@@ -29,6 +30,10 @@ class Terms:
     """None: the physical SIM itself."""
     split: Split
     plan: Plan
+    rules: GrantRules = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rules", grant_rules(self.plan))
 
 
 @dataclass(slots=True, eq=False)
@@ -246,7 +251,11 @@ class Inventory:
 
         A plan or a profile may come again in a higher version.
         """
-        mistakes = self.mistakes(provisioning)
+        return self.mistakes(provisioning) + self.collisions(provisioning)
+
+    def collisions(self, provisioning: Provisioning) -> list[str]:
+        """Where `provisioning` says otherwise than what is there, in all that cannot become otherwise."""
+        mistakes = []
         for account in provisioning.accounts:
             if self.accounts.get(account.id, account) != account:
                 mistakes.append(f"account {account.id!r} is there with other content")

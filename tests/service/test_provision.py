@@ -1,0 +1,66 @@
+"""`splitsim provision` against a running OCS: what changes is told and done, once; what must not be is refused."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from splitsim import app
+from tests.inventory.test_provisioning import EXPECTED
+from tests.inventory.test_provisioning import FILE as FIFTEEN
+from tests.service.process import Served
+from tests.service.test_serve import ccr, exchange
+
+DEMO = Path(__file__).parents[2] / "ocs" / "demo.yaml"
+Said = Callable[..., list[str]]
+
+
+@pytest.fixture
+def said(tmp_path: Path) -> Iterator[Said]:
+    """Runs a command against an OCS with the demo catalogue, and gives its lines."""
+    with Served(tmp_path) as served:
+
+        def run(*words: str, status: int = 0) -> list[str]:
+            result = CliRunner().invoke(app, [*words, "--control", served.control], env={"COLUMNS": "200"})
+            assert result.exit_code == status, result.output
+            return result.output.splitlines()
+
+        run.port = served.port  # type: ignore[attr-defined]
+        yield run
+
+
+def test_a_file_is_told_as_changes_and_done_once(said: Said, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    newcomer = (
+        '  - {imsi: "001010000000005", iccid: "899990100000000005", account: acme, plan: telematics-50}\n\npeers:'
+    )
+    text = DEMO.read_text().replace("payers: {wifi: driver-2}", "payers: {wifi: driver-3}").replace("peers:", newcomer)
+    file.write_text(text)
+    provision = ("provision", str(file), "--by", "ann", "--reason", "test")
+    changes = ["~ SIM 001010000000002: payer of wifi driver-2 -> driver-3", "+ SIM 001010000000005"]
+    assert sorted(said(*provision, "--dry-run"), reverse=True) == changes
+    # A session is open: nobody gets another payer unaware.
+    exchange(said.port, ccr("I", 0, (200, -1, True)))  # type: ignore[attr-defined]
+    refused = said(*provision, status=1)
+    assert "rating group 200 on APN internet is paid by driver-2, would be by driver-3" in refused[-2]
+    assert refused[-1].startswith("--open-sessions settle")
+    assert sorted(said(*provision, "--dry-run", "--open-sessions", "settle"), reverse=True) == changes
+    done = said(*provision, "--open-sessions", "settle")
+    assert done[-1].startswith("2 changes (request id ")
+    assert said(*provision) == ["nothing to do"]
+    assert json.loads("\n".join(said(*provision, "--json"))) == []
+    payers = {(row["imsi"], row["split"]): row["payer"] for row in json.loads("\n".join(said("sims", "--json")))}
+    assert payers["001010000000002", "wifi"] == "driver-3"
+    assert payers["001010000000005", "sim"] == "acme"
+
+
+def test_a_file_with_fifteen_mistakes_tells_them_all_and_changes_nothing(said: Said) -> None:
+    before = said("sims", "--json")
+    lines = said("provision", str(FIFTEEN), status=2)
+    assert len(lines) == len(EXPECTED) > 15
+    for line, (number, field, message) in zip(lines, EXPECTED, strict=True):
+        assert line.startswith(f"{FIFTEEN}:{number}: {field}: ")
+        assert message in line
+    assert said("sims", "--json") == before
