@@ -130,6 +130,11 @@ def _run_gateway(ics: Ics, chosen: list[Case], seed: int, screen: Console) -> Ru
         station = Station(Node(ics.tester.ocs_host, ics.tester.origin_realm), split_address(ics.sut.address))
     except OSError as error:
         raise bad(f"sut.address {ics.sut.address}: cannot listen there: {error.strerror}") from None
+    if ics.sut.alternate is not None:
+        try:
+            station.add_alternate(split_address(ics.sut.alternate))
+        except OSError as error:
+            raise bad(f"sut.alternate {ics.sut.alternate}: cannot listen there: {error.strerror}") from None
     screen.print(f"waiting for the gateway to dial {ics.sut.address} (realm {ics.tester.origin_realm})")
     try:
         return run_gateway_cases(ics, station, chosen, seed=seed, progress=_teller(screen))

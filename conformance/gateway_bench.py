@@ -10,9 +10,11 @@ from conformance.sut.ics import Ics, Subscriber
 from conformance.tester.station import Script, Station, grant
 from conformance.tester.trace import Trace
 from conformance.verdicts import Failed, Finding, Verdict, inconclusive, not_applicable
-from conformance.wire.message import CCR, Message
+from conformance.wire.message import CCR, CER, DWR, Message
 
 INITIAL, UPDATE, TERMINATION = 1, 2, 3
+ROUNDS_OF_TRUST = 3
+"""Watchdogs that are answered before a peer that was lost is trusted again."""
 
 
 class GatewayRun:
@@ -36,6 +38,8 @@ class GatewayBench:
         self.findings: list[Finding] = []
         self.station = run.station
         self.trace = run.station.trace = Trace()
+        if run.station.alternate is not None:
+            run.station.alternate.trace = self.trace
         self._start = len(run.station.received)
         self._attached: list[Subscriber] = []
         self.script(self.granting(1_000_000))
@@ -56,6 +60,12 @@ class GatewayBench:
         self.run.hooks.call("attach", imsi=subscriber.imsi, apn=subscriber.apn, rating_groups=wanted)
         return self.ccr(INITIAL)
 
+    def attach_only(self, subscriber: Subscriber) -> None:
+        """A bearer comes up, whoever hears of it."""
+        self._attached.append(subscriber)
+        wanted = str(subscriber.rating_groups[0])
+        self.run.hooks.call("attach", imsi=subscriber.imsi, apn=subscriber.apn, rating_groups=wanted)
+
     def use(self, subscriber: Subscriber, octets: int, group: int | None = None, up: int = 0) -> int:
         """Traffic of a rating group, downlink and `up`; how much of it the gateway let pass."""
         group = subscriber.rating_groups[0] if group is None else group
@@ -70,14 +80,37 @@ class GatewayBench:
         self._attached = [one for one in self._attached if one is not subscriber]
         self.run.hooks.call("detach", imsi=subscriber.imsi)
 
+    def alternate(self) -> Station:
+        """The tester as the gateway's second OCS: it grants, and it has heard nothing yet. The first one is trusted."""
+        second = self.station.alternate
+        if second is None:
+            raise not_applicable("needs a gateway that dials sut.alternate as its second OCS")
+        second.listen()
+        if not self.until(lambda: second.connections > 0, self.ics.timers.reconnect_seconds + 1):
+            raise inconclusive("the gateway does not dial sut.alternate")
+        rounds = ROUNDS_OF_TRUST * (self.ics.timers.watchdog_seconds + 2)
+        if not self.until(self._trusts, rounds):
+            raise inconclusive(f"not {ROUNDS_OF_TRUST} watchdogs within {rounds:g} s after a new connection")
+        self.quiet()
+        second.script = self.granting(1_000_000, station=second)
+        second.received.clear()
+        return second
+
+    def _trusts(self) -> bool:
+        """The first OCS has never been lost, or has given three watchdogs since (RFC 3539 3.4.1)."""
+        commands = [message.command for message in list(self.station.received)]
+        last = max(place for place, command in enumerate(commands) if command == CER)
+        return commands.count(CER) == 1 or commands[last:].count(DWR) >= ROUNDS_OF_TRUST
+
     # --- what the tester answers and sees -----------------------------------------------------------------------------
 
     def script(self, script: Script) -> None:
         """How CCRs are answered from now on."""
         self.station.script = script
 
-    def granting(self, octets: int, *more: bytes, code: int = 2001) -> Script:
+    def granting(self, octets: int, *more: bytes, code: int = 2001, station: Station | None = None) -> Script:
         """A script: `octets` for every MSCC that asks, with `more` in it; the others get their Result-Code."""
+        who = station or self.station
 
         def answer(ccr: Message) -> bytes:
             services = []
@@ -86,7 +119,7 @@ class GatewayBench:
                 services.append(grant(service.rating_group, octets, more=more) if asks else grant(service.rating_group))
             if ccr.tree.number("CC-Request-Type") == TERMINATION:
                 services = []
-            return self.station.answer(ccr, *services, code=code)
+            return who.answer(ccr, *services, code=code)
 
         return answer
 
@@ -151,6 +184,8 @@ class GatewayBench:
         self.station.capabilities = self.station.capable
         self.station.watchdog = self.station.plain
         self.station.listen()
+        if self.station.alternate is not None:
+            self.station.alternate.script = self.granting(1_000_000, station=self.station.alternate)
         for subscriber in list(self._attached):
             self.detach(subscriber)
         self.quiet(0.05)

@@ -141,11 +141,11 @@ def severity(case: Case) -> int:
 def run_gateway_cases(
     ics: Ics, station: Station, chosen: Sequence[Case], *, seed: int = 1, progress: Progress = lambda *_: None
 ) -> RunResult:
-    """Runs cases of a gateway that dials `station`, one after the other."""
+    """Runs cases of a gateway that dials `station`, one after the other; destructive ones come last."""
     run = GatewayRun(ics, station, seed)
     out = RunResult(ics, seed, datetime.now(UTC))
     began = time.monotonic()
-    for case in chosen:
+    for case in sorted(chosen, key=lambda case: case.destructive):
         if not station.connections:
             station.await_request(lambda one: one.command == CER, ics.timers.reconnect_seconds, len(station.received))
         if not station.connections:

@@ -28,6 +28,7 @@ MODULES = (
     "peer", "secured", "watchdog", "header", "grammar", "values", "duplicates", "interrogation", "services", "units",
     "quota", "final_units", "tariff", "reauthorisation", "events", "subscribers", "supervision", "robustness", "split",
     "records", "bills", "provisioning", "alterations", "gateway_quota", "gateway_units", "gateway_session",
+    "gateway_failover",
 )  # fmt: skip
 
 

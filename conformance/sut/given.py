@@ -7,7 +7,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from conformance.pcap import CaptureError
 from conformance.sut.ics import Ics, IcsError, Subscriber, Subscribers, Sut, Tls, load_ics, split_address
+from conformance.template import load_template
 from conformance.tester.secure import refusal
 
 
@@ -47,6 +49,11 @@ def pixit(options: Options) -> Ics:
         roles = {**ics.subscribers.model_dump(), "rich": (rich, *ics.subscribers.rich)}
         ics = ics.model_copy(update={"subscribers": Subscribers.model_validate(roles)})
     tls = _tls(options, ics.tls, mistakes)
+    if ics.tester.ccr_template is not None:
+        try:
+            load_template(ics.tester.ccr_template)
+        except CaptureError as error:
+            mistakes.append(f"tester.ccr_template: {error}")
     if mistakes:
         raise IcsError(mistakes)
     return ics.model_copy(update={"tls": tls})
@@ -101,6 +108,7 @@ TEMPLATE = """\
 # Everything but sut.address and one rich subscriber may be left out; cases that lack something are N-A and say what.
 sut:
   # side: pgw                  # test a gateway: it dials sut.address, where the tester listens
+  # alternate: 127.0.0.1:3869  # gateway: where the tester listens as its second OCS
   name: my OCS
   address: {address}          # its Gy listener, TCP
   # realm: ocs.example         # Destination-Realm; absent: the Origin-Realm of its CEA
@@ -111,7 +119,7 @@ tester:
   origin_realm: conformance.example         # the SUT must take these as peers
   service_context: "{context}"
   # ask_octets: 1000000        # CC-Total-Octets in Requested-Service-Unit; absent: empty, the SUT chooses
-  name_destination_host: true  # whether CCRs name the SUT in Destination-Host
+{ccr_template}  name_destination_host: true  # whether CCRs name the SUT in Destination-Host
 
 # tls:                         # TLS from the first octet; PEM files, from the folder of this file
 #   authorities: ocs-ca.pem    # who certifies the SUT; absent: the authorities of this machine
@@ -209,9 +217,19 @@ def provision_rows(ics: Ics) -> list[dict[str, object]]:
     return rows
 
 
-def template(address: str, imsi: str, msisdn: str | None, apn: str, groups: list[int], context: str) -> str:
-    """The commented file, filled with what is known."""
+def template(
+    address: str,
+    imsi: str,
+    msisdn: str | None,
+    apn: str,
+    groups: list[int],
+    context: str,
+    ccr_template: str | None = None,
+) -> str:
+    """The commented file, filled with what is known. `ccr_template`: a capture beside it."""
+    known = f"ccr_template: {ccr_template or 'my-gateway.pcap'}"
+    words = "a capture of your own gateway: all CCRs look like its first ones\n"
     return TEMPLATE.format(
         address=address, imsi=imsi, msisdn=f'msisdn: "{msisdn}", ' if msisdn else "", apn=apn, groups=groups,
-        context=context,
+        context=context, ccr_template=f"  {'' if ccr_template else '# '}{known}  # {words}",
     )  # fmt: skip

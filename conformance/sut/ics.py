@@ -87,13 +87,16 @@ class Sut(_Model):
     name: str = "the OCS"
     side: Literal["ocs", "pgw"] = "ocs"
     address: str = "127.0.0.1:3868"
+    alternate: str | None = None
+    """Of a gateway: where the tester listens as a second OCS, if the gateway knows one."""
     realm: str | None = None
     """Destination-Realm of requests; absent: the Origin-Realm of its CEA."""
 
-    @field_validator("address")
+    @field_validator("address", "alternate")
     @classmethod
-    def _address(cls, text: str) -> str:
-        split_address(text)
+    def _address(cls, text: str | None) -> str | None:
+        if text is not None:
+            split_address(text)
         return text
 
 
@@ -106,6 +109,8 @@ class Tester(_Model):
     service_context: str = "32251@3gpp.org"
     ask_octets: Octets | None = None
     """CC-Total-Octets in Requested-Service-Unit; absent: it is sent empty and the SUT chooses."""
+    ccr_template: Path | None = None
+    """A capture of the user's own gateway whose CCRs all requests are built from; from the folder of the PIXIT."""
     ocs_host: str = "ocs.conformance.example"
     """Who it is where it plays the OCS for a gateway."""
     name_destination_host: bool = True
@@ -273,7 +278,17 @@ def load_ics(path: Path) -> Ics:
         ics = Ics.model_validate(tree if tree is not None else {})
     except ValidationError as error:
         raise IcsError([_mistake(path, tree, dict(item)) for item in error.errors()]) from None
-    return ics if ics.tls is None else ics.model_copy(update={"tls": ics.tls.beside(path.parent)})
+    return _beside(ics, path.parent)
+
+
+def _beside(ics: Ics, folder: Path) -> Ics:
+    """With the files that it names from a folder."""
+    changes: dict[str, object] = {}
+    if ics.tls is not None:
+        changes["tls"] = ics.tls.beside(folder)
+    if ics.tester.ccr_template is not None:
+        changes["tester"] = ics.tester.model_copy(update={"ccr_template": folder / ics.tester.ccr_template})
+    return ics.model_copy(update=changes)
 
 
 def _mistake(path: Path, tree: Any, item: dict[str, Any]) -> str:

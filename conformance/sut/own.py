@@ -34,17 +34,22 @@ PGW = (sys.executable, "-m", "splitsim", "pgw")
 def started_pgw(command: Sequence[str] = PGW) -> Iterator[tuple[Ics, Station]]:
     """`splitsim pgw` as a process that dials a station of the tester's, with its PIXIT; both end with the context."""
     station = Station(Node("ocs.conformance.example", "conformance.example"))
-    dials = ("--ocs", f"127.0.0.1:{station.port}", "--control", "127.0.0.1:0")
+    second = station.add_alternate()
+    dials = ("--ocs", f"127.0.0.1:{station.port}", "--alternate", f"127.0.0.1:{second.port}")
     named = ("--host", "pgw.splitsim.example", "--realm", "conformance.example")
     timed = ("--tx", "1s", "--reconnect", "1s", "--watchdog", "2s", "--retry", "1s")
-    with subprocess.Popen([*command, *dials, *named, *timed], stdout=subprocess.PIPE, text=True) as process:
+    options = (*dials, *named, *timed, "--control", "127.0.0.1:0")
+    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as process:
         try:
             door = _door(process)
             threading.Thread(target=_read_on, args=(process,), daemon=True).start()
             subscriber = Subscriber(imsi="001010000000001", apn="wifi", rating_groups=(200, 201))
             yield (
                 Ics(
-                    sut=Sut(name="our own gateway", side="pgw", address=f"127.0.0.1:{station.port}"),
+                    sut=Sut(
+                        name="our own gateway", side="pgw", address=f"127.0.0.1:{station.port}",
+                        alternate=f"127.0.0.1:{second.port}",
+                    ),
                     timers=Timers(
                         answer_seconds=2, quiet_seconds=0.4, tx_seconds=1, reconnect_seconds=4, watchdog_seconds=2,
                         capabilities_seconds=3,

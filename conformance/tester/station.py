@@ -33,11 +33,18 @@ def grant(
     return avp("Multiple-Services-Credit-Control", [*inner, *more])
 
 
+_SECOND = 100
+"""The connections of a second OCS are numbered from here on."""
+
+
 class Station:
     """An OCS of the tester's own. `script` answers CCRs; the peer layer is answered by itself unless told otherwise."""
 
-    def __init__(self, node: Node, address: tuple[str, int] = ("127.0.0.1", 0)) -> None:
+    def __init__(self, node: Node, address: tuple[str, int] = ("127.0.0.1", 0), before: int = 0) -> None:
+        """`before`: the number after which its connections are numbered, so that two stations can share a trace."""
         self.node = node
+        self.alternate: Station | None = None
+        """The tester as a second OCS of the same gateway, if it knows one."""
         self.trace = Trace()
         self.script: Script = lambda ccr: self.answer(ccr)
         self.capabilities: Script = lambda cer: self.capable(cer)
@@ -51,10 +58,20 @@ class Station:
         self._changed = threading.Condition()
         self._connections: dict[int, socket.socket] = {}
         self._ids = Identifiers(random.Random(time.time_ns()))
-        self._count = 0
+        self._count = before
         self._address = address
         self._listener: socket.socket | None = None
         self.listen()
+
+    def add_alternate(self, address: tuple[str, int] = ("127.0.0.1", 0)) -> Station:
+        """Plays a second OCS too, at that address, which listens when a case wants it: until then there is but one.
+
+        OSError: the address is taken.
+        """
+        node = Node(f"second.{self.node.host}", self.node.realm)
+        self.alternate = Station(node, address, before=_SECOND)
+        self.alternate.deafen()
+        return self.alternate
 
     # --- listening ----------------------------------------------------------------------------------------------------
 
@@ -88,6 +105,8 @@ class Station:
 
     def close(self) -> None:
         """Ends."""
+        if self.alternate is not None:
+            self.alternate.close()
         self.deafen()
         self.drop()
 

@@ -13,6 +13,7 @@ from ocs.gy.link import Link, fresh_identifiers, watchdog_jitter
 from ocs.gy.messages import Asa, Asr, Cca, Ccr, Cea, ErrorAnswer, Raa, Rar
 from ocs.gy.node import EndToEndIds, Identity, Timers
 from ocs.gy.peer import Peer
+from ocs.gy.transitions import State
 from ocs.units import SECOND
 
 PushHandler = Callable[[Rar | Asr], Raa | Asa | ErrorAnswer]
@@ -104,6 +105,16 @@ class GyClient:
     def is_open(self) -> bool:
         """Requests can be sent."""
         return self._link.peer.is_open
+
+    @property
+    def suspected(self) -> bool:
+        """The OCS is silent since a DWR: nothing new should go there (RFC 3539 3.4.1)."""
+        return self._link.peer.state is State.SUSPECT
+
+    @property
+    def watchdog_rounds(self) -> int:
+        """DWAs so far on this connection."""
+        return self._link.peer.watchdog_rounds
 
     @property
     def dismissed(self) -> bool:

@@ -84,6 +84,8 @@ class Peer:
         """Requests that have come out and have no answer yet."""
         self.dismissed = False
         """The peer has disconnected and does not want to be called again (RFC 6733 5.4.3)."""
+        self.watchdog_rounds = 0
+        """DWAs so far: after a failure a peer is trusted again when it has given three (RFC 3539 3.4.1)."""
         self.timers = timers
         self._limits = limits
         self._watchdog = timers.watchdog + watchdog_jitter
@@ -321,7 +323,7 @@ class Peer:
 
     def _take_dwa(self, decoded: Decoded, octets: bytes) -> None:
         self._alive()
-        self._outbox.is_answered(decoded.header)
+        self.watchdog_rounds += self._outbox.is_answered(decoded.header)
 
     def _answer_dpr(self, decoded: Decoded, octets: bytes) -> None:
         self._deadline = self._now + self.timers.closing

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from ocs.gy.messages import CreditControlFailureHandling
+
+CHANGE_IN_SGSN_IP_ADDRESS: Final = 1
+CHANGE_IN_RAT: Final = 4
 
 
 class Bearer(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +29,15 @@ class Bearer(msgspec.Struct, frozen=True, kw_only=True):
     nsapi: int = 5
     serving_plmn: str = "00101"
     rat_type: int = 6
+
+
+def changes(before: Bearer, after: Bearer) -> list[int]:
+    """The Trigger-Types of what is different (TS 32.299 7.2.236): a new serving node first, then a new RAT."""
+    different = {
+        CHANGE_IN_SGSN_IP_ADDRESS: before.sgsn_address != after.sgsn_address,
+        CHANGE_IN_RAT: before.rat_type != after.rat_type,
+    }
+    return [trigger for trigger, is_so in different.items() if is_so]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,6 +50,9 @@ _HANDLINGS = {handling.name.lower().replace("_", "-"): handling for handling in 
 
 def pgw_command(
     ocs: OcsOption,
+    alternate: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Another OCS, for when the first is away (failover).")
+    ] = None,
     first_imsi: ImsiOption = "001010000000001",
     apns: Annotated[
         list[str] | None, typer.Option("--apn", help="An APN of each car, a session of its own; may come again.")
@@ -89,6 +92,7 @@ def pgw_command(
     """Run cars on a gateway."""
     mistakes = Mistakes()
     where = mistakes.read("--ocs", ocs, ocs_address, ("", 0))
+    second = None if alternate is None else mistakes.read("--alternate", alternate, ocs_address, ("", 0))
     mistakes.read("--imsi", first_imsi, imsi, "")
     speed = mistakes.read("--rate", rate, some(volume), 1)
     amount = None if octets is None else mistakes.read("--octets", octets, volume, 0)
@@ -121,7 +125,7 @@ def pgw_command(
             watchdog=watchdog_seconds * SECOND,
             reconnect=reconnect_seconds * SECOND,
         )
-        gateway = Gateway(settings, where, teller, microseconds_utc, timers)
+        gateway = Gateway(settings, where, teller, microseconds_utc, timers, second)
         await gateway.open()
         console.print(f"connected to {ocs}", markup=False)
         if door_at is not None:

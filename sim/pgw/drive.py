@@ -164,7 +164,7 @@ class Device:
             self.tally.moved[flow.traffic.rating_group] += flow.move(session, now)
             if flow.wants and not session.passable(flow.traffic.rating_group):
                 session.demand(flow.traffic.rating_group, now)
-        back = session.uncontrolled == CCFH_CONTINUE and self._gateway.uplink.is_open
+        back = session.uncontrolled == CCFH_CONTINUE and self._gateway.is_open
         if back or self._done(now, until):
             session.detach(now)
         live.talk()

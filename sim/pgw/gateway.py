@@ -12,7 +12,10 @@ import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
+
 from ocs.gy.client import UnreadableAnswerError
+from ocs.gy.link import fresh_identifiers
 from ocs.gy.messages import Asa, Asr, Cca, Ccr, ErrorAnswer, Raa, Rar
 from ocs.gy.node import Identity, Timers
 from ocs.units import SECOND
@@ -38,7 +41,11 @@ class Reporter(Protocol):
 
 
 class Gateway:
-    """One PGW. `clock` gives microseconds UTC and never goes back."""
+    """One PGW. `clock` gives microseconds UTC and never goes back.
+
+    `alternate` is another OCS: for new sessions while the first is away or not trusted (RFC 6733 5.5.4), and for open
+    ones that may move (CC-Session-Failover, RFC 8506 5.7).
+    """
 
     def __init__(
         self,
@@ -47,6 +54,7 @@ class Gateway:
         reporter: Reporter,
         clock: Callable[[], int],
         timers: Timers = Timers(),  # noqa: B008 - immutable
+        alternate: tuple[str, int] | None = None,
     ) -> None:
         self.settings = settings
         self.reporter = reporter
@@ -54,16 +62,41 @@ class Gateway:
         identity = Identity(
             host=settings.origin_host, realm=settings.origin_realm, origin_state_id=settings.origin_state_id
         )
-        self.uplink = Uplink(address, identity, on_push=self._on_push, timers=timers, tell=reporter.connection)
+        self.identifiers = fresh_identifiers()
+        self.uplinks = [self._uplink(address, identity, timers, "")]
+        if alternate is not None:
+            self.uplinks.append(self._uplink(alternate, identity, timers, "alternate: "))
         self._sessions: dict[str, LiveSession] = {}
 
+    def _uplink(self, address: tuple[str, int], identity: Identity, timers: Timers, name: str) -> Uplink:
+        return Uplink(
+            address,
+            identity,
+            on_push=self._on_push,
+            timers=timers,
+            identifiers=self.identifiers,
+            tell=lambda news: self.reporter.connection(name + news),
+        )
+
     async def open(self) -> None:
-        """Connects. OSError or TimeoutError if there is no OCS."""
-        await self.uplink.open()
+        """Connects. OSError or TimeoutError if there is no OCS; the alternate may come later."""
+        await self.uplinks[0].open()
+        for uplink in self.uplinks[1:]:
+            uplink.keep_trying()
 
     async def close(self) -> None:
         """Disconnects."""
-        await self.uplink.close()
+        for uplink in self.uplinks:
+            await uplink.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Requests can be sent."""
+        return any(uplink.is_open for uplink in self.uplinks)
+
+    def other_than(self, uplink: Uplink) -> Uplink | None:
+        """Another one that is trusted; None: there is none."""
+        return next((other for other in self.uplinks if other is not uplink and other.is_trusted), None)
 
     def session(self, session_id: str, bearer: Bearer) -> LiveSession:
         """A new session; its caller attaches it."""
@@ -93,6 +126,8 @@ class LiveSession:
         self.session = session
         self.changed = asyncio.Event()
         self._gateway = gateway
+        self._uplink = gateway.uplinks[0]
+        """Where its OCS is."""
         self._end_to_end = 0
         self._written = False
         self._waiting: set[asyncio.Task[None]] = set()
@@ -109,7 +144,7 @@ class LiveSession:
         repeated = self.session.repeated
         if not repeated:
             self._written = False
-            self._end_to_end = self._gateway.uplink.identifiers.take()
+            self._end_to_end = self._gateway.identifiers.take()
         elif not self._written:
             self.cancel()
         self._gateway.reporter.asked(request, repeated)
@@ -136,11 +171,21 @@ class LiveSession:
         """One sending of a request. The T bit stands where it may have arrived before (RFC 6733 3)."""
         gateway = self._gateway
         answer: Cca | ErrorAnswer | None = None
-        client = await gateway.uplink.client()
+        client = await self._where().client()
         again, self._written = self._written, True
+        # Whoever the request was for at first, it is for the OCS that gets it now.
+        sent = msgspec.structs.replace(request, destination_host=self.session.destination_host)
         with contextlib.suppress(ConnectionError, UnreadableAnswerError):
-            answer = await client.request(request, retransmitted=again, end_to_end=self._end_to_end)
+            answer = await client.request(sent, retransmitted=again, end_to_end=self._end_to_end)
         if self.session.outstanding is request:
             gateway.reporter.answered(request, answer)
             self.session.on_answer(answer, gateway.clock())
             self.changed.set()
+
+    def _where(self) -> Uplink:
+        """To whom it goes: to another OCS if its own is away or silent, and the session may move (RFC 8506 5.7)."""
+        in_trouble = self.session.repeated or not self._uplink.is_trusted
+        if in_trouble and self.session.may_move and (other := self._gateway.other_than(self._uplink)) is not None:
+            self._uplink = other
+            self.session.move()
+        return self._uplink

@@ -191,6 +191,11 @@ class RatingGroup(Meter):
                 self._tell_change()
 
     @property
+    def watches_changes(self) -> bool:
+        """Its grant has armed a trigger."""
+        return bool(self._triggers)
+
+    @property
     def ongoing(self) -> bool:
         """It holds units, waits for some, or was refused some: a re-authorisation of the session concerns it."""
         return self._holds or self.asks or self.refusal is not None

@@ -242,6 +242,11 @@ class CtfSession:
         """Another OCS is to go on with it, or to begin with it: whoever answers next is the one (RFC 8506 5.7)."""
         self._pattern.destination_host = self._settings.destination_host
 
+    @property
+    def destination_host(self) -> str | None:
+        """Who its requests are for; None: whoever serves the realm."""
+        return self._pattern.destination_host
+
     def next_deadline(self) -> int | None:
         """When `tick` has something to do: Tx, validity, holding time, tariff change. None: never, as things are."""
         first = self._tx_at
@@ -303,6 +308,11 @@ class CtfSession:
         """The final-unit action in force: where to send the user, what to let through (RFC 8506 5.6)."""
         group = self._groups.get(rating_group)
         return None if group is None or group.refusal is None else group.final
+
+    @property
+    def watches_changes(self) -> bool:
+        """The OCS wants to be told at once of some change of the bearer (TS 32.299 7.2.235)."""
+        return any(group.watches_changes for group in self._groups.values())
 
     @property
     def unreported(self) -> dict[tuple[int, str], int]:

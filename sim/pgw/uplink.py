@@ -9,12 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from typing import Final
 
 from ocs.gy.client import GyClient, PushHandler
 from ocs.gy.link import fresh_identifiers
 from ocs.gy.messages import Cca, Ccr, ErrorAnswer
 from ocs.gy.node import EndToEndIds, Identity, Timers
 from ocs.units import SECOND
+
+_ROUNDS_OF_TRUST: Final = 3
+"""DWAs after which an OCS that was lost is trusted again (RFC 3539 3.4.1: state REOPEN)."""
 
 
 class Uplink:
@@ -50,14 +54,25 @@ class Uplink:
         Raises:
             OSError: nobody listens, or the OCS refuses (with its reason); TimeoutError: silence.
         """
-        client = await self._dial()
-        self._here.set_result(client)
-        self._keeping = asyncio.create_task(self._keep(client))
+        self._keeping = asyncio.create_task(self._keep(await self._dial()))
+        await asyncio.sleep(0)
+
+    def keep_trying(self) -> None:
+        """Dials until somebody listens, in place of `open`."""
+        self._keeping = asyncio.create_task(self._keep(None))
 
     @property
     def is_open(self) -> bool:
         """Requests can be sent."""
         return self._here.done() and self._here.result().is_open
+
+    @property
+    def is_trusted(self) -> bool:
+        """Nothing speaks against sending new requests there, while there is another OCS (RFC 6733 5.5.4)."""
+        if not self.is_open:
+            return False
+        client = self._here.result()
+        return not client.suspected and (not self.losses or client.watchdog_rounds >= _ROUNDS_OF_TRUST)
 
     async def client(self) -> GyClient:
         """The connection; waits until there is one."""
@@ -98,9 +113,13 @@ class Uplink:
             host, port, self._identity, on_push=self._on_push, timers=self._timers, identifiers=self.identifiers
         )
 
-    async def _keep(self, client: GyClient) -> None:
+    async def _keep(self, client: GyClient | None) -> None:
         loop = asyncio.get_running_loop()
         while True:
+            if client is None:
+                client = await self._dial_again()
+                self._tell("connected again" if self.losses else "connected")
+            self._here.set_result(client)
             reason = await client.closed()
             self.losses += 1
             self._here = loop.create_future()
@@ -108,9 +127,7 @@ class Uplink:
             if client.dismissed:
                 self._wanted.clear()
                 await self._wanted.wait()
-            client = await self._dial_again()
-            self._tell("connected again")
-            self._here.set_result(client)
+            client = None
 
     async def _dial_again(self) -> GyClient:
         while True:

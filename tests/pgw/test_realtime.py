@@ -109,7 +109,7 @@ async def test_an_answer_lost_with_its_connection_is_asked_for_again_and_charged
         assert (first.header.retransmitted, again.header.retransmitted) == (False, True)
         assert first.header.end_to_end == again.header.end_to_end
         assert not any(seen.header.retransmitted for seen in line.requests if seen is not again)
-        assert pgw.uplink.losses == 1
+        assert pgw.uplinks[0].losses == 1
         assert wifi.tally.moved == wifi.tally.reported == {200: 6 * MB}
         assert not wifi.tally.unreported
         assert system.used(200) == 6 * MB
