@@ -39,6 +39,21 @@ def gy(
     show(rows, as_json)
 
 
+@bench_commands.command("provision")
+def provision(
+    sims: Annotated[
+        list[int] | None, typer.Option(min=1_000, help="SIMs in the file; given several times, a row for each.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON and nothing else.")] = False,
+) -> None:
+    """CPU seconds of `splitsim provision` and of the OCS that it speaks to: 1 k, 10 k and 100 k SIMs, and again."""
+    from ocs.bench.provisioning import measure
+
+    with Console(stderr=True, quiet=as_json).status("provisioning"):
+        rows = list(measure(tuple(sims or (1_000, 10_000, 100_000))))
+    show(rows, as_json)
+
+
 @bench_commands.command("peers")
 def peers(
     requests: Annotated[
@@ -51,4 +66,17 @@ def peers(
 
     with Console(stderr=True, quiet=as_json).status("measuring the good peer"):
         rows = list(measure(requests))
+    show(rows, as_json)
+
+
+@bench_commands.command("takeover")
+def takeover(
+    sessions: Annotated[int, typer.Option(min=1, help="Open when the first process is killed.")] = 10_000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON and nothing else.")] = False,
+) -> None:
+    """Seconds from SIGKILL to the standby's first answer, with SQLite and with PostgreSQL."""
+    from ocs.bench.takeover import measure
+
+    with Console(stderr=True, quiet=as_json).status("opening sessions"):
+        rows = list(measure(sessions))
     show(rows, as_json)
