@@ -110,7 +110,10 @@ def run_abroad(
     """
     sold, sims = issue(scenario)
     link = ForeignLink(address, gateway, scenario.begins, speed)
-    lived = live_abroad(scenario, sold, sims, seed, link, gateway, progress)
+    try:
+        lived = live_abroad(scenario, sold, sims, seed, link, gateway, progress)
+    finally:
+        link.close()
     evidence = Evidence(
         provisioning=sold,
         sims=sims,

@@ -110,7 +110,9 @@ class ForeignLink:
         raise ValueError("no journal is kept")
 
     def close(self) -> None:
-        """Disconnects."""
+        """Disconnects, once."""
+        if self._loop.is_closed():
+            return
         self._do(self._uplink.close())
         self.seconds = (time.monotonic_ns() // 1000 - self._started) / SECOND
         left = asyncio.all_tasks(self._loop)  # Of a wait that was interrupted.
