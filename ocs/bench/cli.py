@@ -51,7 +51,7 @@ def provision(
 
     with Console(stderr=True, quiet=as_json).status("provisioning"):
         rows = list(measure(tuple(sims or (1_000, 10_000, 100_000))))
-    show(rows, as_json)
+    show(rows, as_json, of="client and OCS together")
 
 
 @bench_commands.command("peers")

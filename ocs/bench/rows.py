@@ -27,8 +27,8 @@ class Row:
     """What belongs to the figure: latencies in milliseconds, memory, durability."""
 
 
-def show(rows: Sequence[Row], as_json: bool) -> None:
-    """Print rows as a table, or as JSON."""
+def show(rows: Sequence[Row], as_json: bool, of: str = "the server process alone") -> None:
+    """Print rows as a table, or as JSON. `of`: whose CPU time they tell."""
     if as_json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
         return
@@ -42,6 +42,4 @@ def show(rows: Sequence[Row], as_json: bool) -> None:
         table.add_row(row.name, f"{row.value:,.2f}", row.unit, f"{row.ratio:.3f}", row.baseline, more)
     console = Console(width=150)
     console.print(table)
-    console.print(
-        f"Python {platform.python_version()}, {platform.machine()}; CPU time of the server process alone", style="dim"
-    )
+    console.print(f"Python {platform.python_version()}, {platform.machine()}; CPU time of {of}", style="dim")
