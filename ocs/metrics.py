@@ -110,6 +110,7 @@ def _standing(service: Service) -> Iterator[str]:
     yield from _family("ready", "gauge", "1 while requests are served.", {(): int(service.ready)})
     yield from _family("journal_rows", "gauge", "Rows in the journal.", {(): service.rows})
     yield from _family("journal_lag_rows", "gauge", "Rows that the tables lack.", {(): service.lag})
+    yield from _family("journal_unfolded_rows", "gauge", "Rows that a restart would fold.", {(): service.unfolded})
     try:
         state = service.state
     except StoreError:

@@ -133,6 +133,12 @@ class Service:
         """Rows that the tables lack."""
         return len(self._unfilled)
 
+    @property
+    def unfolded(self) -> int:
+        """Rows that no checkpoint holds: what a restart folds."""
+        checkpoints = self._journal.checkpoints
+        return self._journal.last - (0 if checkpoints is None else checkpoints.written)
+
     def recover(self) -> None:
         """Fold a new engine from the journal. To be called before `run`.
 

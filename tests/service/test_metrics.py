@@ -60,7 +60,7 @@ def test_what_is_served_is_counted(served: tuple[Served, str]) -> None:
     assert seen['splitsim_commands_total{kind="Provision"}'] == 1
     assert seen["splitsim_sessions_open"] == 1
     assert seen["splitsim_reserved_octets"] == 4 * MB
-    assert seen["splitsim_journal_rows"] == 5
+    assert seen["splitsim_journal_rows"] == seen["splitsim_journal_unfolded_rows"] == 5
     assert seen["splitsim_peers_opened_total"] == 3
     assert seen["splitsim_ready"] == 1
     assert seen["splitsim_requests_waiting"] == seen["splitsim_connections_half_open"] == 0
