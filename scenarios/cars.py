@@ -10,12 +10,14 @@ from ocs.catalogue.profiles import Split
 from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.units import MICROS, SECOND
 from scenarios.fleet import Group, OwnApplication, Traffic
+from scenarios.fleet import Network as NetworkOfFile
 from scenarios.schema import CampaignEvent, Scenario
 from sim.fleet.applications import CallTest, Heartbeats, Navigation, Streaming, Telematics, Wifi
 from sim.fleet.applications import Campaign as CampaignModel
 from sim.fleet.cars import Car, Use
 from sim.fleet.classes import CLASSES, VehicleClass
 from sim.fleet.drivers import Habits, Offer, Taste
+from sim.fleet.places import Network
 from sim.fleet.streams import stream
 from sim.fleet.traffic import Model
 
@@ -31,7 +33,13 @@ def car_of(vehicle: str, sim: Sim, group: Group, scenario: Scenario, sold: Provi
     uses = [*_own_uses(group.traffic, b2b), *_campaigns(vehicle, scenario, group, b2b)] if b2b else []
     for split in b2c:
         uses += _driver_uses(group.traffic, b2c, split, _driver(group, sold, sim, split))
-    return Car(vehicle, sim.imsi, sim.msisdn, tuple(uses), _kind(vehicle, group, seed))
+    return Car(vehicle, sim.imsi, sim.msisdn, tuple(uses), _kind(vehicle, group, seed), network=_network(group.network))
+
+
+def _network(declared: NetworkOfFile | None) -> Network | None:
+    if declared is None:
+        return None
+    return Network(declared.home, declared.visited, declared.roaming, declared.node_change)
 
 
 def _driver(group: Group, sold: Provisioning, sim: Sim, split: Split) -> Habits | Taste:

@@ -12,6 +12,7 @@ from ocs.catalogue.prices import ClockTime
 from ocs.catalogue.profiles import Party, RatingGroup, Split
 from ocs.files import Duration, FileModel, Money, Volume
 from sim.fleet.classes import CLASSES
+from sim.fleet.places import HOME_PLMN
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 """Lower case, since it becomes part of Session-Ids and file names."""
@@ -100,6 +101,25 @@ class Drivers(FileModel):
         return self
 
 
+Plmn = Annotated[str, Field(pattern=r"^\d{5,6}$")]
+"""MCC and MNC."""
+
+
+class Network(FileModel):
+    """What cars meet on the way: other serving nodes, other RATs, other countries.
+
+    A plan with `zones`, or with `triggers`, is told at once of a change that it armed (TS 32.299 7.2.235).
+    """
+
+    home: Plmn = HOME_PLMN
+    node_change: Duration = 600
+    """Mean time on the way from one serving node to the next; 0: it stays."""
+    roaming: Chance = 0.03
+    """Share of the trips that lead abroad or back."""
+    visited: tuple[Plmn, ...] = ()
+    """Networks abroad, each as likely; none: nobody roams."""
+
+
 class Night(FileModel):
     """A time of day on the operator's wall clock, written as `01:00`; it may run over midnight."""
 
@@ -153,6 +173,8 @@ class Group(FileModel):
     """When the cars drive: `commuter`, or several kinds with the share of each, as `{commuter: 3, business: 1}`."""
     traffic: Traffic = Traffic()
     drivers: Drivers = Drivers()
+    network: Network | None = None
+    """Absent: a car is always served by the same node at home."""
 
     @field_validator("classes", mode="before")
     @classmethod

@@ -17,6 +17,7 @@ from ocs.gy.messages import Cca, Ccr, ErrorAnswer
 from ocs.units import SECOND
 from sim.fleet.cars import Window
 from sim.fleet.drivers import RETRY_SECONDS
+from sim.fleet.places import Place
 from sim.fleet.traffic import Flow
 from sim.pgw.session import CCFH_CONTINUE, CtfSession
 from sim.truth import Truth
@@ -30,6 +31,9 @@ class Gateway(Protocol):
 
     def exchange(self, connection: Connection, session: CtfSession, request: Ccr) -> Cca | ErrorAnswer | None:
         """A request to the OCS and its answer; None while it is on its way: `Connection.answered` brings it."""
+
+    def moved(self, connection: Connection, place: Place, session: CtfSession | None, now: int) -> None:
+        """Something else serves the connection now, and its session, if it has one."""
 
     def detached(self, session: CtfSession) -> None:
         """The session has ended."""
@@ -94,6 +98,7 @@ class Connection:
         apn: str,
         applications: list[Application],
         windows: Iterator[Window],
+        places: Iterator[Place],
         gateway: Gateway,
         truth: Truth,
         schedule: Callable[[int], None],
@@ -112,6 +117,9 @@ class Connection:
         """Those that use one quota."""
         self._windows = windows
         self._window = next(windows, None)
+        self._places = places
+        self._place = next(places, None)
+        """What will serve it next."""
         self._gateway = gateway
         self._truth = truth
         self._schedule = schedule
@@ -129,6 +137,7 @@ class Connection:
     def wake(self, now: int) -> None:
         """Do what is due, and sleep again."""
         self._pass(now)
+        self._move(now)
         self._move_window(now)
         for application in self._applications:
             if application.wants(now):
@@ -233,7 +242,14 @@ class Connection:
         if self._window is not None and self._window.start <= now and not self._tried_at:
             self._attach(now)
 
+    def _move(self, now: int) -> None:
+        """Be served by what serves the car by now."""
+        while self._place is not None and self._place.at <= now:
+            self._gateway.moved(self, self._place, self._session, now)
+            self._place = next(self._places, None)
+
     def _attach(self, now: int) -> None:
+        self._move(now)
         self._tried_at = now
         self._session = self._gateway.attach(self)
         self._session.attach(now, self._asks_first)
@@ -303,6 +319,8 @@ class Connection:
                     moments.append(_used_up(flows, octets, now))
             if (deadline := self._session.next_deadline()) is not None:
                 moments.append(deadline)
+            if self._place is not None and self._session.watches_changes:
+                moments.append(self._place.at)
         if self._leaving:
             moments += [at for session in self._leaving if (at := session.next_deadline()) is not None]
         if self._anew_at is not None:

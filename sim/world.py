@@ -14,6 +14,7 @@ from itertools import takewhile
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
+from msgspec import structs
 from simpy import Environment
 from simpy import Event as SimPyEvent
 
@@ -22,10 +23,12 @@ from ocs.gy.messages import Asa, Asr, Cca, Ccr, ErrorAnswer, Raa, Rar
 from ocs.units import DAY, SECOND
 from sim.connection import Application, Connection
 from sim.faults import Faults
-from sim.fleet.cars import Car, Use, Window, attachments
+from sim.fleet.cars import Attachment, Car, Use, Window, attachments
 from sim.fleet.drivers import Driver
+from sim.fleet.places import Place
 from sim.fleet.streams import stream
 from sim.link import GATEWAY_HOST, Link
+from sim.pgw.bearer import changes
 from sim.pgw.session import Bearer, CtfSession, Doubt, Settings, unknown_session
 from sim.truth import Truth
 from sim.weather import AFTERMATH, Flight, Weather
@@ -184,13 +187,18 @@ class World:
                 )
             theirs = len(drivers) == len(applications)
             windows = _while_wanted(drivers, attachment.windows) if theirs else attachment.windows
-            self._connect(car, attachment.apn, applications, windows)
+            self._connect(car, attachment, applications, windows)
 
-    def _connect(self, car: Car, apn: str, applications: list[Application], windows: Iterator[Window]) -> None:
+    def _connect(
+        self, car: Car, attachment: Attachment, applications: list[Application], windows: Iterator[Window]
+    ) -> None:
+        apn, places = attachment.apn, attachment.places
         key = (car.vehicle, apn)
-        self._bearers[key] = Bearer(imsi=car.imsi, msisdn=car.msisdn, apn=apn)
+        self._bearers[key] = bearer = Bearer(imsi=car.imsi, msisdn=car.msisdn, apn=apn)
+        if car.network is not None:
+            self._bearers[key] = _served_from(bearer, car.network.start())
         self._wakers[key] = schedule = self._waker(lambda now: self._connections[key].wake(now))
-        self._connections[key] = Connection(car.vehicle, apn, applications, windows, self, self.truth, schedule)
+        self._connections[key] = Connection(car.vehicle, apn, applications, windows, places, self, self.truth, schedule)
 
     def _driver(self, car: Car, use: Use) -> Driver | None:
         """Who drives, where a driver pays: one for all that a split pays."""
@@ -235,6 +243,15 @@ class World:
         if answer is not None or not session.repeated:
             self.seen.exchanges.append(Exchange(connection.vehicle, self._now, request, answer))
         return answer
+
+    def moved(self, connection: Connection, place: Place, session: CtfSession | None, now: int) -> None:
+        """Something else serves the connection now, and its session, if it has one."""
+        key = (connection.vehicle, connection.apn)
+        before = self._bearers[key]
+        self._bearers[key] = bearer = _served_from(before, place)
+        if session is not None:
+            for trigger in changes(before, bearer):
+                session.change(trigger, bearer, now)
 
     def _post(self, request: Ccr, repeated: bool = False) -> Cca | ErrorAnswer | None:
         answer = self._link.exchange(request, self._now, repeated)
@@ -369,6 +386,10 @@ class World:
                 wake(now)
 
         return at
+
+
+def _served_from(bearer: Bearer, place: Place) -> Bearer:
+    return structs.replace(bearer, serving_plmn=place.plmn, rat_type=place.rat_type, sgsn_address=place.node)
 
 
 def _while_wanted(drivers: Sequence[Driver], items: Iterator[T]) -> Iterator[T]:

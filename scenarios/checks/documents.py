@@ -7,6 +7,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from ocs.billing.documents import Document
 from ocs.catalogue.plans import PostpaidIndividual
@@ -70,10 +71,10 @@ class DocumentsAddUp(Check):
                 recurring += Fraction(plan.recurring) * days / all_days
                 included = plan.included * days // all_days
                 edrs = records[share.vehicle, share.split_id]
-                used = sum(edr.octets_total for edr in edrs)
-                in_bundle += min(used, included)
-                over += max(0, used - included)
-                overage += _overage(plan, edrs, included)
+                beyond, cost = _overage(plan, edrs, included)
+                in_bundle += sum(edr.octets_total for edr in edrs) - beyond
+                over += beyond
+                overage += cost
         lines = document.applied_customer_billing_rate
         for kind, exact, octets in (
             ("recurring", recurring, 0),
@@ -152,14 +153,38 @@ def _records(evidence: Evidence, cycle_id: str) -> dict[tuple[str, str], list[Ed
     return found
 
 
-def _overage(plan: PostpaidIndividual, edrs: list[Edr], included: int) -> Fraction:
-    """What use beyond the bundle costs, in units of currency: whole blocks, rounded up per cycle or per session."""
-    price = plan.overage
-    over: dict[str, int] = defaultdict(int)
+def _overage(plan: PostpaidIndividual, edrs: list[Edr], included: int) -> tuple[int, Fraction]:
+    """Octets beyond the bundle, and what they cost in units of currency: whole blocks, rounded up per cycle or session.
+
+    Each at the price of the zone that the serving network lies in and of the time of day.
+    """
+    over: dict[tuple[Decimal, str], int] = defaultdict(int)
     used = 0
     for edr in sorted(edrs, key=lambda edr: (edr.event_time, edr.edr_id)):
-        beyond = max(0, used + edr.octets_total - max(included, used))
-        used += edr.octets_total
-        over[edr.session_id if plan.rounding == "session" else ""] += beyond
-    blocks = sum((octets + price.block - 1) // price.block for octets in over.values())
-    return Fraction(price.price) * blocks * price.block / price.per
+        zone = _zone(plan, edr.serving_plmn)
+        beyond = edr.octets_total
+        if plan.included_zones is None or zone in plan.included_zones:
+            beyond = max(0, used + edr.octets_total - max(included, used))
+            used += edr.octets_total
+        over[_price(plan, zone, edr.event_time), edr.session_id if plan.rounding == "session" else ""] += beyond
+    block, per = plan.overage.block, plan.overage.per
+    cost = sum(Fraction(price) * -(-octets // block) * block / per for (price, _), octets in over.items())
+    return sum(over.values()), Fraction(cost)
+
+
+def _zone(plan: PostpaidIndividual, serving_plmn: str | None) -> str:
+    """By the longest prefix; the plan's first zone where no network is known."""
+    fits = [
+        ("" if prefix == "*" else prefix, zone)
+        for zone, prefixes in plan.zones.items()
+        for prefix in prefixes
+        if prefix == "*" or (serving_plmn or "").startswith(prefix)
+    ]
+    return max(fits, key=lambda fit: len(fit[0]))[1] if fits else next(iter(plan.zones), "home")
+
+
+def _price(plan: PostpaidIndividual, zone: str, at: int) -> Decimal:
+    """The first rate that fits, else the plan's own price."""
+    clock = utc(at).astimezone(ZoneInfo(plan.time_zone or "UTC"))
+    minute = clock.hour * 60 + clock.minute
+    return next((rate.price for rate in plan.rates if rate.holds(zone, minute)), plan.overage.price)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sim.fleet.classes import CLASSES, VehicleClass
 from sim.fleet.drivers import Habits, Taste
+from sim.fleet.places import Network, Place
 from sim.fleet.streams import stream
 from sim.fleet.traffic import LINGER, Flow, Journey, Model
 from sim.fleet.trips import Trip, trips
@@ -50,6 +51,8 @@ class Car:
     kind: VehicleClass = CLASSES["commuter"]
     trips: tuple[Trip, ...] | None = None
     """Made elsewhere, in order of time; None: those of its class are drawn."""
+    network: Network | None = None
+    """What it meets on the way; None: it is always served by the same node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class Attachment:
     apn: str
     uses: list[tuple[Use, Iterator[Flow]]]
     windows: Iterator[Window]
+    places: Iterator[Place]
+    """Changes of what serves it."""
 
 
 def attachments(car: Car, seed: int, begins: int, ends: int, zone: ZoneInfo) -> Iterator[Attachment]:
@@ -69,8 +74,8 @@ def attachments(car: Car, seed: int, begins: int, ends: int, zone: ZoneInfo) -> 
             sharing.setdefault(use.apn, []).append(use)
     if not sharing:
         return
-    driven = _driven(car, seed, begins, ends - LINGER, zone)
-    views = iter(tee(driven, len(sharing) + sum(map(len, sharing.values()))))
+    plan = driven(car, seed, begins, ends - LINGER, zone)
+    views = iter(tee(plan, 2 * len(sharing) + sum(map(len, sharing.values()))))
     for apn, uses in sharing.items():
         windows = _driving(next(views))
         if any(use.driver is None for use in uses):
@@ -81,13 +86,19 @@ def attachments(car: Car, seed: int, begins: int, ends: int, zone: ZoneInfo) -> 
             )
             for use in uses
         ]
-        yield Attachment(apn, list(zip(uses, flows, strict=True)), windows)
+        yield Attachment(apn, list(zip(uses, flows, strict=True)), windows, _places(car, seed, next(views)))
 
 
-def _driven(car: Car, seed: int, begins: int, ends: int, zone: ZoneInfo) -> Iterator[Trip]:
+def driven(car: Car, seed: int, begins: int, ends: int, zone: ZoneInfo) -> Iterator[Trip]:
+    """Its trips between two instants."""
     if car.trips is None:
         return trips(stream(seed, car.vehicle, "trips"), car.kind, begins, ends, zone)
     return (trip for trip in car.trips if begins <= trip.start and trip.end < ends)
+
+
+def _places(car: Car, seed: int, plan: Iterator[Trip]) -> Iterator[Place]:
+    """The same on every connection of the car."""
+    return iter(()) if car.network is None else car.network.places(stream(seed, car.vehicle, "places"), plan)
 
 
 def _driving(plan: Iterator[Trip]) -> Iterator[Window]:
