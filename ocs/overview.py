@@ -27,8 +27,9 @@ class SimRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One subscription's credit in octets (None for a plan without an allowance online: EDRs tell its use)."""
+    """One subscription's credit in octets; None for a plan without an allowance online: its EDRs tell its use."""
 
+    subscription_id: str
     imsi: str
     split: str
     payer: str
@@ -65,6 +66,7 @@ def usage(state: State) -> Iterator[UsageRow]:
     for subscription_id, credit in state.credits.items():
         subscription, purse = credit.subscription, credit.purse
         yield UsageRow(
+            subscription_id=subscription_id,
             imsi=subscription_id.split("/")[0],
             split=subscription.split.id,
             payer=subscription.account_id,

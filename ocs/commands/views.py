@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 import typer
@@ -16,21 +17,54 @@ from ocs.charging.engine import Engine
 from ocs.commands.options import AsJson, ControlPath, Db, asked, bad, paper, store_of, table
 from ocs.explain import Explained, explain
 from ocs.gy.pcap import write_pcap
+from ocs.inventory.register import Register
+from ocs.rating.cycle import cycle_named, cycle_of
 from ocs.records.edr import Edr
 from ocs.records.text import to_csv
 from ocs.store.journal import StoreError
 from ocs.store.recovery import fold_rows
 from ocs.store.rows import Row
+from ocs.units import instant
 
 
 def sims(db: Db = None, control_path: ControlPath = None, as_json: AsJson = False) -> None:
     """Subscriptions."""
-    _show("sims", db, control_path, as_json, overview.SimRow.__struct_fields__)
+    _show(_view("sims", db, control_path), as_json, overview.SimRow.__struct_fields__)
 
 
-def usage(db: Db = None, control_path: ControlPath = None, as_json: AsJson = False) -> None:
-    """Credit."""
-    _show("usage", db, control_path, as_json, overview.UsageRow.__struct_fields__)
+def usage(
+    db: Db = None,
+    control_path: ControlPath = None,
+    as_json: AsJson = False,
+    cycle: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM", help="Octets used in this billing cycle; the current if not given.")
+    ] = None,
+) -> None:
+    """Show credit and, with --db, what was used in the billing cycle: not rated yet, as EDRs have it."""
+    rows = _view("usage", db, control_path)
+    columns = [name for name in overview.UsageRow.__struct_fields__ if name != "subscription_id"]
+    if db is not None:
+        used = _used(db, cycle)
+        rows = [{**row, "used": used.get(row["subscription_id"], 0)} for row in rows]
+        columns.insert(columns.index("reserved"), "used")
+    elif cycle is not None:
+        raise bad("--cycle: expected --db as well, the store whose EDRs tell what was used")
+    _show(rows, as_json, columns)
+
+
+def _used(db: str, name: str | None) -> dict[str, int]:
+    from ocs.store.reading import octets_used, provisionings  # takes longer to import than most commands take to run
+
+    store = store_of(db)
+    try:
+        operator = Register.of(provisionings(store)).operator
+        if name is None:
+            name = cycle_of(instant(datetime.now(UTC)), operator.time_zone, operator.cycle_day).id
+        return octets_used(store, cycle_named(name, operator.time_zone, operator.cycle_day).id)
+    except StoreError as error:
+        raise bad(f"--db {error}") from None
+    except ValueError as error:
+        raise bad(f"--cycle: {error}") from None
 
 
 def edrs(
@@ -55,16 +89,20 @@ def edrs(
     to_csv(sys.stdout, Edr, chosen)
 
 
-def _show(view: str, db: str | None, path: Path | None, as_json: bool, columns: Sequence[str]) -> None:
+def _view(view: str, db: str | None, path: Path | None) -> list[dict[str, Any]]:
     """A view of a running OCS through its control socket, or of a store that none is running on."""
     if path is None and db is not None and not control.listens(control.beside(store_of(db))):
         engine = Engine("ocs", "ocs")
         fold_rows(engine, _rows(db))
-        rows = msgspec.to_builtins(list(getattr(overview, view)(engine.state)))
-    else:
-        rows = asked(db, path, view)
-        if isinstance(rows, dict):
-            raise bad(rows["error"])
+        found: list[dict[str, Any]] = msgspec.to_builtins(list(getattr(overview, view)(engine.state)))
+        return found
+    rows = asked(db, path, view)
+    if isinstance(rows, dict):
+        raise bad(rows["error"])
+    return cast(list[dict[str, Any]], rows)
+
+
+def _show(rows: list[dict[str, Any]], as_json: bool, columns: Sequence[str]) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     else:

@@ -19,7 +19,7 @@ from ocs.records.columns import columns, in_order
 from ocs.records.edr import BucketPart, Edr, Transfer
 from ocs.store.journal import StoreError
 from ocs.store.rows import Row, command_of
-from ocs.store.schema import CHANGE_RECORD, EDR_RECORD, JOURNAL, POSITION, TRANSFER_RECORD
+from ocs.store.schema import CHANGE_RECORD, EDR, EDR_RECORD, JOURNAL, POSITION, TRANSFER_RECORD
 
 _PARTS: Final = [column.name for column in columns(Edr)].index("bucket_parts")
 _PAGE: Final = 5_000
@@ -101,6 +101,16 @@ def provisionings(store: Store) -> list[Provisioning]:
             seen.add(command.request_id)
             accepted.append(command.provisioning)
     return accepted
+
+
+def octets_used(store: Store, cycle_id: str) -> dict[str, int]:
+    """Octets of every subscription that has any in a billing cycle, as its EDRs have them, late ones too."""
+    query = (
+        sa.select(EDR.c.subscription_id, sa.func.sum(EDR.c.octets_total))
+        .where(EDR.c.cycle_id == cycle_id, EDR.c.subscription_id.is_not(None))
+        .group_by(EDR.c.subscription_id)
+    )
+    return {subscription_id: int(octets) for subscription_id, octets in read(store, query)}
 
 
 def exchanges(store: Store) -> Iterator[tuple[int, Ccr, Cca | None]]:

@@ -227,6 +227,18 @@ def test_reports_stand_beside_their_records_whenever_and_however_they_come(store
     assert "octets of EDRs against USU received: expected 0, found 57300450 (f1/1/1/1" in said
 
 
+def test_what_is_used_is_seen_before_the_cycle_is_closed(store: Store) -> None:
+    words = ["usage", "--db", f"sqlite:///{store.path}"]
+    used = {
+        row["split"]: row["used"] for row in msgspec.json.decode(store.command(*words, "--json", "--cycle", "2026-03"))
+    }
+    assert used == {"sim": 0, "fleet": 57_300_450, "wifi": 3_000_000}
+    assert "57,300,450" in store.command(*words, "--cycle", "2026-03")
+    store.late(90, 4_000_000)
+    assert {row["used"] for row in msgspec.json.decode(store.command(*words, "--json"))} == {0}  # of this month
+    assert "--cycle: expected a billing cycle" in store.command(*words, "--cycle", "now", status=2)
+
+
 def test_a_line_leads_to_its_records(store: Store) -> None:
     store.bill("2026-03")
     invoice = msgspec.json.decode(store.files("2026-03")["documents/INV-2026-03-00001.json"])

@@ -342,7 +342,10 @@ def test_a_store_is_looked_at_with_its_owner_and_without(served: Served, tmp_pat
         by_owner = splitsim(view, "--control", served.control, "--json", cwd=tmp_path)
         beside = splitsim(view, *db, "--json", cwd=tmp_path)
         assert by_owner.returncode == beside.returncode == 0
-        assert json.loads(by_owner.stdout) == json.loads(beside.stdout)
+        seen = json.loads(beside.stdout)
+        for row in seen:
+            row.pop("used", None)  # by the EDRs of the store, which a control socket does not have
+        assert json.loads(by_owner.stdout) == seen
     served.kill()
     served.process.wait(20)
     alone = splitsim("usage", *db, "--json", cwd=tmp_path)  # the socket of the killed process is still there
