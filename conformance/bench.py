@@ -12,6 +12,7 @@ from typing import TypeVar
 from conformance.sut.hooks import HookMissing, Hooks
 from conformance.sut.ics import HookName, Ics, Service, Subscriber, split_address
 from conformance.taken import Taken
+from conformance.template import load_template
 from conformance.tester.line import Identifiers, Line
 from conformance.tester.observe import NoMessage, Observation, Reply
 from conformance.tester.request import (
@@ -47,6 +48,7 @@ class Run:
         self.ics = ics
         self.seed = seed
         self.address = split_address(ics.sut.address)
+        self.template = load_template(ics.tester.ccr_template) if ics.tester.ccr_template is not None else None
         self.security = ics.tls.opened() if ics.tls is not None else None
         self.hooks = Hooks(ics.hooks)
         self.ids = Identifiers(random.Random(seed))
@@ -362,11 +364,11 @@ class Session:
     def request(
         self, kind: int, *services: bytes, more: Sequence[bytes] = (), number: int | None = None, apn: str | None = None
     ) -> Request:
-        """A CCR of this session, numbered on; it is not sent."""
+        """A CCR of this session, numbered on; it is not sent. It looks like those of the template, if there is one."""
         if number is None:
             number, self.number = self.number, self.number + 1
         tester = self.bench.ics.tester
-        return ccr(
+        request = ccr(
             self.line.node,
             session_id=self.session_id,
             destination_realm=self.bench.run.realm or "realm.example",
@@ -378,8 +380,10 @@ class Session:
             subscription=self.subscription(),
             services=services,
             information=ps_information(apn or self.service.apn, self.charging_id),
-            more=more,
         )
+        if self.bench.run.template is not None and self.context == tester.service_context:
+            return self.bench.run.template.shaped(request, kind, more)
+        return request.adding(*more)
 
     def send(self, request: Request, within: float | None = None) -> Reply:
         """Sends a CCR of this session and waits for its answer."""

@@ -34,12 +34,14 @@ from conformance.options import (
     console,
     given,
 )
-from conformance.pcap import CaptureError
+from conformance.pcap import CaptureError, read_capture, write_pcap
 from conformance.report.findings import folder_name
 from conformance.report.model import ReportModel
 from conformance.requirements import requirements
 from conformance.sut.given import Options, provision_rows, template
 from conformance.sut.ics import IcsError, load_ics
+from conformance.template import captured_ccrs
+from conformance.tester.trace import Record
 from conformance.watch.watcher import watched_rows
 
 commands = typer.Typer(
@@ -110,12 +112,16 @@ def init(
         raise bad(f"{path} is there already (--force writes over it)")
     known: dict[str, str] = {}
     groups = list(rg or [])
+    ccrs: list[Record] = []
     if from_pcap is not None:
         try:
-            known, seen_groups = _from_capture(from_pcap)
+            records = read_capture(from_pcap)
         except CaptureError as error:
             raise bad(str(error)) from None
+        known, seen_groups = _from_capture(records)
         groups = groups or seen_groups
+        ccrs = captured_ccrs(records)
+    shape = path.with_name(f"{path.stem}-ccr.pcap")
     text = template(
         ocs or "127.0.0.1:3868",
         imsi or known.get("imsi", "001010000000001"),
@@ -123,12 +129,18 @@ def init(
         apn or known.get("apn", "internet"),
         groups or [1],
         known.get("context", "32251@3gpp.org"),
+        shape.name if ccrs else None,
     )
     try:
+        if ccrs:
+            write_pcap(shape, ccrs)
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise bad(f"{path}: {error.strerror}") from None
     _write_provision(path)
+    if ccrs:
+        titles = ", ".join(record.message.title.split(" [")[0] for record in ccrs)
+        typer.echo(f"{shape} written: {titles}; the CCRs of all cases are built like these")
     typer.echo(f"{path} written; next: edit it, then splitsim conformance doctor {path}")
 
 
@@ -149,11 +161,11 @@ def _write_provision(pixit: Path) -> None:
     typer.echo(f"{path} written: {len(rows)} rows that the SUT must hold")
 
 
-def _from_capture(path: Path) -> tuple[dict[str, str], list[int]]:
+def _from_capture(records: list[Record]) -> tuple[dict[str, str], list[int]]:
     """What the first CCR of a capture says of subscriber, APN and service context; and all rating groups."""
     known: dict[str, str] = {}
     groups: list[int] = []
-    for record in check_capture(path).records:
+    for record in records:
         tree = record.message.tree
         if record.sender != "pgw" or record.message.command != 272:
             continue
