@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from conformance.mutants import faults, pgw_faults
-from conformance.mutants.matrix import Killed, failed_rows, matrix, never_killed, quick_cases
+from conformance.mutants.matrix import BY_NAME, MUTANTS, Killed, failed_rows, matrix, never_killed, quick_cases
 from conformance.mutants.started import started_gateway, started_node
 from conformance.runner import run_cases, run_gateway_cases
 
 _CASES_SHOWN = 4
-MUTANTS = (*faults.MUTANTS, *pgw_faults.MUTANTS)
-BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 
 
 def main(
     name: Annotated[list[str] | None, typer.Option("--mutant", help="Only these; may be given again.")] = None,
     sample: Annotated[int, typer.Option(min=1, help="Every Nth of them.")] = 1,
     at_a_time: Annotated[int, typer.Option("-n", min=1, max=16, help="Systems at a time.")] = 2,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the whole matrix there too, as JSON.")] = None,
 ) -> None:
     """Run the suite against OCSs and gateways that are broken on purpose; print which case finds which."""
     console = Console(highlight=False, soft_wrap=True)
@@ -50,6 +50,9 @@ def main(
         shown = ", ".join(killed.cases[:_CASES_SHOWN]) + (" ..." if len(killed.cases) > _CASES_SHOWN else "")
         table.add_row(killed.mutant.name, killed.mutant.fault, str(len(killed.rows)), killed.trouble or shown or "-")
     console.print(table)
+    if out is not None:
+        told = {killed.mutant.name: {"rows": killed.rows, "cases": killed.cases} for killed in found}
+        out.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     left = never_killed(found)
     console.print(f"{len(left)} tested rows that no mutant here has made fail: {', '.join(left)}")
     survivors = [killed.mutant.name for killed in found if killed.survived]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 from conformance.cases import Case, cases
+from conformance.mutants.faults import MUTANTS as OF_AN_OCS
 from conformance.mutants.mutant import Mutant
 from conformance.mutants.pgw_faults import MUTANTS as OF_A_GATEWAY
 from conformance.mutants.started import started_gateway, started_node
@@ -14,6 +16,11 @@ from conformance.requirements import requirements
 from conformance.runner import RunResult, run_cases, run_gateway_cases
 from conformance.verdicts import Verdict
 
+MUTANTS = (*OF_AN_OCS, *OF_A_GATEWAY)
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
+
+_GATEWAYS = 3
+"""Gateways for each OCS that is tested at a time."""
 _NEVER = ("ROB-1", "ROB-2", "RFC8506-13-2")
 """Cases that only cost time here: load."""
 
@@ -67,15 +74,36 @@ def killers(result: RunResult) -> list[str]:
 def matrix(
     mutants: Sequence[Mutant], chosen: Sequence[Case], *, at_a_time: int = 2, progress: Callable[[Killed], None]
 ) -> list[Killed]:
-    """Runs cases against every mutant."""
+    """Runs cases against every mutant.
 
-    def one(mutant: Mutant) -> Killed:
-        killed = kill(mutant, chosen)
-        progress(killed)
-        return killed
+    An OCS keeps its tester busy: `at_a_time` of them, each with a process of its own to test it. A gateway is mostly
+    waited for: more of them at a time, on threads.
+    """
+    names = [case.id for case in chosen]
+    spawn = multiprocessing.get_context("spawn")
+    with (
+        ThreadPoolExecutor(at_a_time * _GATEWAYS) as threads,
+        ProcessPoolExecutor(at_a_time, mp_context=spawn) as processes,
+    ):
+        killings: dict[Future[Killing], Mutant] = {}
+        for mutant in mutants:
+            pool = threads if mutant in OF_A_GATEWAY else processes
+            killings[pool.submit(_killing, mutant.name, names)] = mutant
+        found = {}
+        for done in as_completed(killings):
+            mutant = killings[done]
+            found[mutant.name] = Killed(mutant, *done.result())
+            progress(found[mutant.name])
+    return [found[mutant.name] for mutant in mutants]
 
-    with ThreadPoolExecutor(max_workers=at_a_time) as pool:
-        return list(pool.map(one, mutants))
+
+Killing = tuple[tuple[str, ...], tuple[str, ...], str]
+"""Rows, cases and trouble: a `Killed` without its mutant, which cannot go from process to process."""
+
+
+def _killing(name: str, case_ids: Sequence[str]) -> Killing:
+    killed = kill(BY_NAME[name], [cases()[case_id] for case_id in case_ids])
+    return killed.rows, killed.cases, killed.trouble
 
 
 def never_killed(found: Sequence[Killed]) -> list[str]:

@@ -5,16 +5,12 @@ from __future__ import annotations
 import pytest
 
 from conformance.cases import cases
-from conformance.mutants import faults, pgw_faults
-from conformance.mutants.matrix import kill, quick_cases
+from conformance.mutants.matrix import BY_NAME, MUTANTS, kill, quick_cases
 from conformance.mutants.mutant import Mutant
 from conformance.mutants.started import started_node
 from conformance.runner import run_cases
 from conformance.selection import Selection
 from conformance.verdicts import Verdict
-
-MUTANTS = (*faults.MUTANTS, *pgw_faults.MUTANTS)
-BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 
 SAMPLE = {
     "double_debit": "RFC6733-3-8",
