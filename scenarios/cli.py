@@ -19,6 +19,7 @@ from scenarios.outputs import missing_report_extra, write
 from scenarios.runner import Link, Run, run
 from scenarios.schema import Scenario
 from scenarios.sharded.command import Fleet, run_in_shards
+from scenarios.sharded.desk import add_commands as add_desk_commands
 from scenarios.verdict import FIRST_OFFENDERS, Verdict, sentence
 from sim.shards import ShardLostError
 
@@ -31,6 +32,7 @@ def add_commands(app: typer.Typer) -> None:
     """Put `run` and `scenario` into the front door."""
     app.command("run", help="Run a scenario by name or file, judge it, and write a report.")(run_command)
     app.add_typer(scenario_commands, name="scenario")
+    add_desk_commands(app)
 
 
 def run_command(

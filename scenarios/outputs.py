@@ -12,11 +12,13 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from ocs.billing.printing import write_documents
 from ocs.records.edr import Edr
 from ocs.records.text import write_csv
 from scenarios.runner import Link, Run
+from scenarios.schema import Scenario
 
 REPORT_MODULES = ("faker", "jinja2", "matplotlib", "pyarrow", "typst")
 _VERSIONS = ("msgspec", "pydantic", "simpy", "matplotlib", "pyarrow", "typst")
@@ -39,17 +41,50 @@ def write(run: Run, folder: Path, *, report: bool, progress: Callable[[str, floa
     write_documents(folder / "documents", run.evidence.documents, pdf=report)
     write_json(folder / "verdict.json", run.verdict.as_data())
     if report:
-        from ocs.records.parquet import write_parquet
         from scenarios.report.page import write_report
 
-        write_parquet(folder / "edrs.parquet", Edr, run.evidence.edrs)
+        _write_records(run, folder / "records")
         progress("drawing the report", 0.95)
         note = f"scenario {run.name} · seed {run.verdict.seed} · splitsim {_version('splitsim')}"
         write_report(run, folder, note)
+    write_json(folder / "manifest.json", manifest(run.scenario, run.name, run.verdict.seed))
     requests = len(run.evidence.exchanges)
     told = particulars(run.name, folder, run.link, requests, run.started, run.wall_seconds)
     write_json(folder / "run.json", told | {"wire_octets": run.wire_octets})
     progress("done", 1.0)
+
+
+def _write_records(run: Run, folder: Path) -> None:
+    """What `splitsim query` reads."""
+    from scenarios.sharded.records import FILES, ShardFiles
+    from scenarios.sharded.rows import hour_rows, no_hours, rows_of, take_hours
+
+    folder.mkdir(exist_ok=True)
+    with ShardFiles(folder, FILES) as files:
+        for name, rows in rows_of(run.evidence).items():
+            files.add(name, rows)
+        take_hours(run.evidence, hours := no_hours())
+        files.add("series", hour_rows(hours))
+
+
+def manifest(scenario: Scenario, name: str, seed: int) -> dict[str, Any]:
+    """What a run is, so that any car of it can be lived through again: content of `manifest.json`."""
+    return {
+        "name": name,
+        "seed": seed,
+        "scenario": scenario.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+    }
+
+
+def read_manifest(folder: Path) -> tuple[Scenario, str, int]:
+    """The scenario, its name and the seed of the run in `folder`.
+
+    Raises:
+        OSError: there is none.
+        ValueError: it is none of these.
+    """
+    found = json.loads((folder / "manifest.json").read_bytes())
+    return Scenario.model_validate(found["scenario"]), str(found["name"]), int(found["seed"])
 
 
 def particulars(

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -102,22 +102,22 @@ FILES: Final[dict[str, type[Row]]] = {
     "purchases": PurchaseRow,
     "changes": Change,
     "unreported": UnreportedRow,
-    "sums_edrs": Edr,
-    "sums_ledger": Transfer,
 }
-"""`NAME.parquet` in the folder of each shard."""
+"""`NAME.parquet` in the folder of a run, or of each shard: what `splitsim query` shows."""
+SUMS: Final[dict[str, type[Row]]] = {"sums_edrs": Edr, "sums_ledger": Transfer}
+"""In the folder of each shard, too."""
 
 R = TypeVar("R", bound=msgspec.Struct)
 
 
 class ShardFiles:
-    """Writes all files of a shard, one row group for each world."""
+    """Writes all files of a shard, one row group for each world. A context manager."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kinds: Mapping[str, type[Row]] = FILES | SUMS) -> None:
         self._open = ExitStack()
         self._files = {
             name: self._open.enter_context(RowGroups(folder / f"{name}.parquet", record))
-            for name, record in FILES.items()
+            for name, record in kinds.items()
         }
 
     def __enter__(self) -> Self:

@@ -8,14 +8,13 @@ OUT/documents/, OUT/verdict.json, OUT/reconciliation/, OUT/run.json, and OUT/edr
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import ocs
 import scenarios
@@ -27,7 +26,7 @@ from ocs.records.edr import Edr
 from ocs.records.parquet import stream_parquet
 from ocs.records.text import write_csv_as_given
 from scenarios.evidence import Evidence
-from scenarios.outputs import particulars, write_json
+from scenarios.outputs import manifest, particulars, write_json
 from scenarios.runner import Link
 from scenarios.schema import Scenario
 from scenarios.sharded.merge import merge
@@ -87,7 +86,7 @@ def run_fleet(
     started, clock = datetime.now(UTC), time.perf_counter()
     run = ShardedRun(
         folder,
-        manifest(scenario, name, seed),
+        manifest(scenario, name, seed) | {"code": _code()},
         cut(scenario.vehicles, CARS_OF_A_SHARD, shards),
     )
     before = run.pulse().cars
@@ -99,16 +98,6 @@ def run_fleet(
     return FleetRun(
         name, scenario, link, folder, evidence, reconciliations, verdict, list(run.shards), requests, started, laps
     )
-
-
-def manifest(scenario: Scenario, name: str, seed: int) -> dict[str, Any]:
-    """What a run is: equal manifests leave equal shards."""
-    return {
-        "name": name,
-        "seed": seed,
-        "scenario": scenario.model_dump(mode="json", by_alias=True, exclude_defaults=True),
-        "code": _code(),
-    }
 
 
 def _code() -> str:
@@ -143,14 +132,3 @@ def write_fleet(run: FleetRun, *, csv: bool, pdf: bool) -> None:
         particulars(run.name, run.folder, run.link, run.requests, run.started, run.wall_seconds)
         | {"vehicles": run.scenario.vehicles, "shards": len(run.shards)},
     )
-
-
-def read_manifest(folder: Path) -> tuple[Scenario, str, int]:
-    """The scenario, its name and the seed of the run in `folder`.
-
-    Raises:
-        OSError: there is none.
-        ValueError: it is none of these.
-    """
-    found = json.loads((folder / "manifest.json").read_bytes())
-    return Scenario.model_validate(found["scenario"]), str(found["name"]), int(found["seed"])

@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_folder_holds_what_the_run_promises(folder: Path) -> None:
-    for name in ("verdict.json", "run.json", "report.html", "edrs.parquet", "edrs.csv"):
+    for name in ("verdict.json", "run.json", "report.html", "records/edrs.parquet", "manifest.json", "edrs.csv"):
         assert (folder / name).stat().st_size > 0
     assert {path.name for path in (folder / "figures").iterdir()} >= {"balance.png", "endings.png", "splitmap.png"}
     bills = {path.stem for path in (folder / "documents").glob("*.json")}

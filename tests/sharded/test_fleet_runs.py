@@ -7,10 +7,10 @@ import pytest
 
 from ocs.catalogue.plans import PrepaidIndividual
 from scenarios.loading import library, load
-from scenarios.outputs import write
+from scenarios.outputs import read_manifest, write
 from scenarios.runner import run
 from scenarios.schema import Scenario
-from scenarios.sharded.run import read_manifest, run_fleet, write_fleet
+from scenarios.sharded.run import run_fleet, write_fleet
 from sim.shards import Crew, Here, Processes
 
 CARS, DAYS = 7, 7
