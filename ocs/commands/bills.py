@@ -28,7 +28,7 @@ from ocs.billing.reconcile import Reconciliation, reconcile
 from ocs.billing.reconciled import to_csv, write_reconciliation
 from ocs.billing.runs import Run, Written, books_of, run_of, runs_in
 from ocs.billing.tracing import behind, find_line
-from ocs.commands.options import By, Reason, bad, each, errors, store_of, table
+from ocs.commands.options import By, Reason, bad, each, errors, paper, store_of, table
 from ocs.files import FileError
 from ocs.inventory.register import Register
 from ocs.rating.cycle import Cycle, cycle_named
@@ -127,10 +127,37 @@ def explain_line(
     )
     if line.description:
         typer.echo(line.description)
-    rows = [{**msgspec.structs.asdict(item), "at": iso(item.at)[:19]} for item in behind(close, document, line)]
+    items = behind(close, document, line)
+    requests = _requests(db, {item.session_id for item in items if item.session_id})
+    rows = [
+        {
+            **msgspec.structs.asdict(item),
+            "at": iso(item.at)[:19],
+            "request": requests.get((item.session_id, item.cc_request_number), ""),
+        }
+        for item in items
+    ]
     if rows:
-        names = ("at", "imsi", "record_id", "session_id", "cc_request_number", "octets", "micros")
-        Console(highlight=False).print(table(rows, names))
+        names = ("at", "imsi", "record_id", "request", "octets", "micros")
+        paper().print(table(rows, names))
+    if requests:
+        typer.echo("why a request got its answer: splitsim explain SESSION NUMBER --db URL")
+
+
+def _requests(db: str, sessions: set[str]) -> dict[tuple[str, int | None], str]:
+    """The CCRs of some sessions in words, by Session-Id and CC-Request-Number."""
+    from ocs.store.reading import exchanges
+
+    if not sessions:
+        return {}
+    return {
+        (ccr.session_id, ccr.cc_request_number): (
+            f"{ccr.session_id} {ccr.cc_request_number}: {ccr.cc_request_type.name} "
+            f"answered {cca.result_code if cca is not None else 'not'}, journal row {sequence}"
+        )
+        for sequence, _, ccr, cca in exchanges(store_of(db))
+        if ccr.session_id in sessions
+    }
 
 
 def credit(
@@ -301,7 +328,7 @@ def _usu(db: str, close: CycleClose, written: Written) -> Received:
     imsi_of = {change.msisdn: change.imsi for change in written.changes if change.msisdn is not None}
     billed = {edr.edr_id for edr in close.edrs}
     try:
-        reports = list(heard(exchanges(store_of(db)), imsi_of))
+        reports = list(heard(((at, ccr, cca) for _, at, ccr, cca in exchanges(store_of(db))), imsi_of))
     except StoreError as error:
         raise bad(f"--db {error}") from None
     return received(close.cycle, reports, close.edrs, (edr for edr in written.edrs if edr.edr_id not in billed))

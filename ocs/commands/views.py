@@ -14,6 +14,7 @@ import typer
 
 from ocs import control, overview
 from ocs.charging.engine import Engine
+from ocs.commands.bills import explain_line
 from ocs.commands.options import AsJson, ControlPath, Db, asked, bad, paper, store_of, table
 from ocs.explain import Explained, explain
 from ocs.gy.pcap import write_pcap
@@ -110,17 +111,33 @@ def _show(rows: list[dict[str, Any]], as_json: bool, columns: Sequence[str]) -> 
 
 
 def explain_command(
-    session_id: Annotated[str, typer.Argument(metavar="SESSION", help="A Session-Id.")],
-    number: Annotated[
-        int | None, typer.Argument(metavar="[NUMBER]", help="One CC-Request-Number; all if not given.")
+    session_id: Annotated[
+        str, typer.Argument(metavar="SESSION", help="A Session-Id; or `invoice-line`, for a line of a document.")
+    ],
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="[NUMBER]", help="One CC-Request-Number, all if not given; or the id of the line."),
     ] = None,
     db: Db = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="With `invoice-line`: where the bills of all cycles are.")
+    ] = None,
     as_json: AsJson = False,
     pcap: Annotated[Path | None, typer.Option(help="Write the session as a capture file for Wireshark too.")] = None,
 ) -> None:
     """Explain a session."""
     if db is None:
         raise bad("expected --db URL: the journal that the session is in")
+    if session_id == "invoice-line":
+        if what is None or out is None:
+            raise bad(
+                "expected `invoice-line ID --out DIR`: the line, such as INV-2026-04-00001-2, and where the bills are"
+            )
+        explain_line(what, db, out)
+        return
+    if what is not None and not what.isdigit():
+        raise bad(f"NUMBER: expected a CC-Request-Number (got {what!r})")
+    number = int(what) if what is not None else None
     found = explain(_rows(db), session_id)
     if number is not None:
         found = [item for item in found if item.request_number == number]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -113,8 +113,17 @@ def octets_used(store: Store, cycle_id: str) -> dict[str, int]:
     return {subscription_id: int(octets) for subscription_id, octets in read(store, query)}
 
 
-def exchanges(store: Store) -> Iterator[tuple[int, Ccr, Cca | None]]:
-    """Instant, CCR and CCA of every request that the tables know of, in order.
+class Exchanged(NamedTuple):
+    """One request and its answer, as the journal has them."""
+
+    sequence: int
+    at: int
+    request: Ccr
+    answer: Cca | None
+
+
+def exchanges(store: Store) -> Iterator[Exchanged]:
+    """Every request that the tables know of, in order.
 
     Raises:
         StoreError: it cannot be read.
@@ -124,12 +133,12 @@ def exchanges(store: Store) -> Iterator[tuple[int, Ccr, Cca | None]]:
     while True:
         place = sa.and_(page, JOURNAL.c.sequence > after, JOURNAL.c.sequence <= last)
         rows = read(store, sa.select(JOURNAL).where(place).order_by(JOURNAL.c.sequence).limit(_PAGE))
-        for _, *cells in rows:
+        for sequence, *cells in rows:
             row = Row(*cells)
             command = command_of(row)
             assert isinstance(command, Charge)
             answer = decode(row.answer).message if row.answer else None
-            yield row.now, command.ccr, answer if isinstance(answer, Cca) else None
+            yield Exchanged(sequence, row.now, command.ccr, answer if isinstance(answer, Cca) else None)
         if len(rows) < _PAGE:
             return
         after = rows[-1][0]

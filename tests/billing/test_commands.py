@@ -247,6 +247,9 @@ def test_a_line_leads_to_its_records(store: Store) -> None:
     assert "f1/1/1/1" in over
     assert "8,913,354" in over
     assert "178,280" in over
+    assert "f1 1: UPDATE answered 2001, journal row 4" in over
+    assert store.command("explain", "invoice-line", by_type["overage"], *store.where) == over
+    assert "--out DIR" in store.command("explain", "invoice-line", "x", *store.where[:2], status=2)
     assert "m1" in store.command("explain-line", by_type["messages"], *store.where)
     assert "2 fleet" not in store.command("explain-line", by_type["recurring"], *store.where)
     bought = store.command("explain-line", "STM-2026-03-00001-2", *store.where)
