@@ -49,10 +49,7 @@ def without_consumers(provisioning: Provisioning) -> Provisioning:
 
     A profile without any B2B split goes, and its SIMs with it.
     """
-    profiles = [
-        profile.model_copy(update={"splits": tuple(split for split in profile.splits if split.party == "b2b")})
-        for profile in provisioning.profiles
-    ]
+    profiles = [profile.model_copy(update=_b2b_alone(profile)) for profile in provisioning.profiles]
     kept = {profile.id: {split.id for split in profile.splits} for profile in profiles if profile.splits}
     return provisioning.model_copy(
         update={
@@ -73,6 +70,13 @@ def without_consumers(provisioning: Provisioning) -> Provisioning:
             ),
         }
     )
+
+
+def _b2b_alone(profile: Profile) -> dict[str, object]:
+    splits = tuple(split for split in profile.splits if split.party == "b2b")
+    apns = {split.apn for split in splits}
+    aliases = {alias: apn for alias, apn in profile.apn_aliases.items() if apn in apns}
+    return {"splits": splits, "apn_aliases": aliases}
 
 
 def _unpaid(profile: Profile) -> list[str]:

@@ -8,12 +8,13 @@ are (RFC 8506 8.23). A one-time event debits or refunds what its answer grants (
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from ocs.billing.reconcile import NOBODY, Charged, Service, charged_of
+from ocs.catalogue.profiles import normal_apn
 from ocs.gy.messages import (
     Cca,
     Ccr,
@@ -94,10 +95,16 @@ def heard(exchanges: Iterable[tuple[int, Ccr, Cca | None]], imsi_of: Mapping[str
                 yield Heard(key, at, imsi, apn, octets)
 
 
-def received(cycle: Cycle, reports: Sequence[Heard], billed: Iterable[Edr], others: Iterable[Edr]) -> Received:
+def received(
+    cycle: Cycle,
+    reports: Sequence[Heard],
+    billed: Iterable[Edr],
+    others: Iterable[Edr],
+    aliases: Collection[tuple[str, str]] = (),
+) -> Received:
     """What was received in `cycle`: what its EDRs (`billed`) are about, and what came in it and has no EDR at all.
 
-    `others`: EDRs billed with another cycle, or not yet.
+    `others`: EDRs billed with another cycle, or not yet. `aliases`: of APNs, each with its APN, which EDRs name.
     """
     ours = _by_key(billed)
     rest = [report for report in reports if report.key not in ours]
@@ -116,6 +123,8 @@ def received(cycle: Cycle, reports: Sequence[Heard], billed: Iterable[Edr], othe
                 continue
         if behind is not None and not behind.physical_imsi:  # of a session never opened: whose it is, is not known
             imsi = apn = ""
+        elif behind is not None and aliases and (normal_apn(apn), behind.apn) in aliases:
+            apn = behind.apn
         by_service[Service(imsi, apn, key.rating_group)] += octets
         by_payer[charged_of(behind) if behind is not None else NOBODY] += octets
     return Received(by_service, by_payer)

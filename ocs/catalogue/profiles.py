@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ocs.files import FileModel, Money
 from ocs.units import UNSIGNED32_MAX
@@ -49,7 +49,40 @@ class Profile(FileModel):
 
     id: Annotated[str, Field(min_length=1)]
     version: Annotated[int, Field(ge=1)] = 1
+    apn_aliases: dict[str, str] = Field(default_factory=dict)
+    """Other names of APNs, each with the APN that it stands for: a client may send either, in any case."""
     splits: Annotated[tuple[Split, ...], Field(min_length=1)]
+
+    @field_validator("apn_aliases")
+    @classmethod
+    def _normal(cls, aliases: dict[str, str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for alias, name in aliases.items():
+            other, apn = normal_apn(alias), normal_apn(name)
+            if other in found:
+                raise ValueError(f"alias {alias!r} is there twice")
+            found[other] = apn
+        for alias, apn in found.items():
+            if apn in found:
+                raise ValueError(f"alias {alias!r} stands for {apn!r}, which is an alias itself")
+        return found
+
+    @field_validator("splits")
+    @classmethod
+    def _resolved(cls, splits: tuple[Split, ...], info: ValidationInfo) -> tuple[Split, ...]:
+        """Splits by the APNs themselves, so that whatever looks at them sees through aliases."""
+        aliases: dict[str, str] = info.data.get("apn_aliases", {})
+        apns = {aliases.get(split.apn, split.apn) for split in splits}
+        lost = [
+            f"alias {alias!r} stands for {apn!r}, which no split has"
+            for alias, apn in aliases.items()
+            if apn not in apns
+        ]
+        if lost:
+            raise ValueError("; ".join(lost))
+        return tuple(
+            split.model_copy(update={"apn": aliases[split.apn]}) if split.apn in aliases else split for split in splits
+        )
 
     @model_validator(mode="after")
     def _no_overlap(self) -> Profile:

@@ -61,7 +61,7 @@ def identify(state: State, ccr: Ccr, alarms: list[str]) -> Identified | Unidenti
     route = subscriber.route(apn)
     if route is None:
         return Unidentified(ResultCode.END_USER_SERVICE_DENIED, "no split holds this APN")
-    return Identified(subscriber, apn, route, unit)
+    return Identified(subscriber, route.apn if subscriber.has_profile else apn, route, unit)
 
 
 def precedence(state: State, ccr: Ccr) -> Precedence:

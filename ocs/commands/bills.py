@@ -331,7 +331,8 @@ def _usu(db: str, close: CycleClose, written: Written) -> Received:
         reports = list(heard(((at, ccr, cca) for _, at, ccr, cca in exchanges(store_of(db))), imsi_of))
     except StoreError as error:
         raise bad(f"--db {error}") from None
-    return received(close.cycle, reports, close.edrs, (edr for edr in written.edrs if edr.edr_id not in billed))
+    others = (edr for edr in written.edrs if edr.edr_id not in billed)
+    return received(close.cycle, reports, close.edrs, others, written.register.apn_aliases())
 
 
 def _written(db: str) -> Written:

@@ -34,6 +34,10 @@ class Register:
             register.profiles.update(((profile.id, profile.version), profile) for profile in provisioning.profiles)
         return register
 
+    def apn_aliases(self) -> set[tuple[str, str]]:
+        """Every alias that an APN has had in some profile, with the APN."""
+        return {pair for profile in self.profiles.values() for pair in profile.apn_aliases.items()}
+
     def reseller_of(self, account_id: str) -> Account | None:
         """Who sells to an account; None where the operator does."""
         above = self.accounts.get(self.accounts[account_id].parent or "")

@@ -124,7 +124,7 @@ class Subscriber:
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     """By split id; that of the physical SIM itself as `sim`."""
     routes: dict[str, Route] = field(default_factory=dict)
-    """By APN."""
+    """By APN, and by each of its aliases."""
     pays_itself: bool = False
     """Whether the account that owns it pays for the physical SIM, by a plan of the SIM's own."""
     own_route: Route | None = None
@@ -141,6 +141,10 @@ class Subscriber:
     def route(self, apn: str) -> Route | None:
         """Who pays on `apn`; None if nobody does. There is no split look-up without a profile."""
         return self.routes.get(apn) if self.has_profile else self.own_route
+
+    def add_aliases(self, profile: Profile) -> None:
+        """Let the aliases of its APNs lead where the APNs do."""
+        self.routes.update((alias, self.routes[apn]) for alias, apn in profile.apn_aliases.items())
 
     def as_provisioned(self) -> Sim:
         """The SIM as a provisioning file would state it now."""
@@ -335,6 +339,7 @@ class Inventory:
                 payer = split.payer if split.payer is not None else sim.payers[split.id]
                 subscription = self._add_split(subscriber, profile, split, sim, payer)
                 subscriber.routes.setdefault(split.apn, Route(split.apn)).add(subscription)
+            subscriber.add_aliases(profile)
         self.note_sim(subscriber, now)
         for subscription in subscriber.subscriptions.values():
             self.note(subscription, now)
@@ -379,6 +384,8 @@ class Inventory:
                 self.note(subscription, now)
                 began.append(subscription)
             subscriber.routes.setdefault(split.apn, Route(split.apn)).add(subscription)
+        if profile is not None:
+            subscriber.add_aliases(profile)
         return ended, began
 
     def hand_over(

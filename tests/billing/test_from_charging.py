@@ -73,7 +73,8 @@ def test_the_records_of_a_case_reconcile(case: dict[str, Any]) -> None:
     billed = 0
     for cycle in cycles_between(START, now + 4 * DAY, operator.time_zone, operator.cycle_day):
         close = close_cycle(cycle, books)
-        usu = received(cycle, reports, close.edrs, (edr for edr in books.edrs if edr.cycle_id != cycle.id))
+        others = (edr for edr in books.edrs if edr.cycle_id != cycle.id)
+        usu = received(cycle, reports, close.edrs, others, books.register.apn_aliases())
         outcome = reconcile(close, usu=usu.by_service, usu_by_payer=usu.by_payer)
         assert outcome.differences == ()
         assert [row.usu for row in outcome.rows] == [row.edr for row in outcome.rows]

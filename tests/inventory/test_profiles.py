@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from ocs.catalogue.profiles import Profile
 from ocs.charging.commands import ChangeProfile, Provision, Receipt
 from ocs.charging.engine import Engine
 from ocs.inventory.history import Change
 from ocs.inventory.provisioning import Provisioning
+from tests.charging.player import START, Player, world
 
 PRICE = {"price": "0.02"}
 PLANS: list[dict[str, Any]] = [
@@ -152,3 +155,38 @@ def test_what_is_provisioned_is_written_down_and_read_back_as_it_is() -> None:
     again = Provisioning.model_validate_json(sold.model_dump_json())
     assert again == sold
     assert again.plans[0] == sold.plans[0]
+
+
+def profile(aliases: dict[str, str], *apns: str) -> Profile:
+    splits = [{**B2B, "id": f"s{number}", "apn": apn} for number, apn in enumerate(apns)]
+    return Profile.model_validate({"id": "car", "apn_aliases": aliases, "splits": splits})
+
+
+def test_a_split_has_the_apn_that_its_alias_stands_for() -> None:
+    found = profile({"Old.mnc001.mcc001.gprs": "FLEET"}, "OLD", "other")
+    assert found.apn_aliases == {"old": "fleet"}
+    assert [split.apn for split in found.splits] == ["fleet", "other"]
+
+
+@pytest.mark.parametrize(
+    ("aliases", "apns", "message"),
+    [
+        ({"old": "fleet"}, ["fleet", "OLD"], "splits 's0' and 's1' both hold rating group 100 of APN 'fleet'"),
+        ({"old": "fleet", "older": "old"}, ["fleet"], "alias 'older' stands for 'old', which is an alias itself"),
+        ({"fleet": "Fleet"}, ["fleet"], "alias 'fleet' stands for 'fleet', which is an alias itself"),
+        ({"old": "flet"}, ["fleet"], "alias 'old' stands for 'flet', which no split has"),
+        ({"old": "fleet", "OLD": "wifi"}, ["fleet", "wifi"], "alias 'OLD' is there twice"),
+    ],
+)
+def test_aliases_that_leave_open_which_apn_is_meant_are_refused(
+    aliases: dict[str, str], apns: list[str], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        profile(aliases, *apns)
+
+
+def test_records_name_the_apn_whatever_alias_the_client_sends() -> None:
+    player = Player(world("two_apns", {"profiles.car.apn_aliases": {"telematics": "fleet.acme"}}))
+    player.play("s1 Telematics I 0 | 1 ask", START)
+    (edr,) = player.play("s1 U 1 | 1 used 1MB", START + 1).edrs
+    assert edr.apn == "fleet.acme"
