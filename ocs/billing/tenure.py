@@ -18,6 +18,7 @@ from ocs.inventory.history import Change
 from ocs.inventory.lifecycle import SimState, Status
 from ocs.inventory.register import Register
 from ocs.rating.cycle import Cycle, local_date
+from ocs.units import SECOND
 
 Span = tuple[int, int | None]
 """From an instant up to, not including, another; None: still so."""
@@ -125,10 +126,15 @@ def _tenure(changes: list[Change], sim: list[Change], register: Register, cycle:
         register.profile(last),
         began,
         min((at for at in ends if at is not None), default=None),
-        max(began, in_billing) if in_billing is not None else None,
+        _whole_second(max(began, in_billing)) if in_billing is not None else None,
         (*_spans(changes, Status.SUSPENDED.value), *_spans(sim, SimState.SUSPENDED.value)),
         bare is not None,
     )
+
+
+def _whole_second(at: int) -> int:
+    """The second in which it begins: gateways tell the time of use in whole seconds."""
+    return at - at % SECOND
 
 
 def _without_profile(profiles: Iterable[Span], began: int, cycle: Cycle) -> Span | None:
