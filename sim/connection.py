@@ -2,15 +2,17 @@
 
 Octets of a flow pass at the flow's rate, as long as the session has quota for their rating group. Everything that can
 change that - a flow begins or is done, quota is used up, the session has something to say, a trip begins or ends - is a
-moment known by arithmetic, and the connection sleeps until the first of them.
+moment known by arithmetic, and the connection sleeps until the first of them. Where quota is certain to last, it sleeps
+over flows that begin and end, too: whoever looks next catches up with them, moment by moment.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from ocs.gy.messages import Cca, Ccr, ErrorAnswer
@@ -19,23 +21,24 @@ from sim.fleet.cars import Window
 from sim.fleet.drivers import RETRY_SECONDS
 from sim.fleet.places import Place
 from sim.fleet.traffic import Flow
-from sim.pgw.session import CCFH_CONTINUE, CtfSession
+from sim.pgw.personality import GySession
+from sim.pgw.session import CCFH_CONTINUE
 from sim.truth import Truth
 
 
 class Gateway(Protocol):
     """What a connection needs of the PGW."""
 
-    def attach(self, connection: Connection) -> CtfSession:
+    def attach(self, connection: Connection) -> GySession:
         """A new Gy session for this connection."""
 
-    def exchange(self, connection: Connection, session: CtfSession, request: Ccr) -> Cca | ErrorAnswer | None:
+    def exchange(self, connection: Connection, session: GySession, request: Ccr) -> Cca | ErrorAnswer | None:
         """A request to the OCS and its answer; None while it is on its way: `Connection.answered` brings it."""
 
-    def moved(self, connection: Connection, place: Place, session: CtfSession | None, now: int) -> None:
+    def moved(self, connection: Connection, place: Place, session: GySession | None, now: int) -> None:
         """Something else serves the connection now, and its session, if it has one."""
 
-    def detached(self, session: CtfSession) -> None:
+    def detached(self, session: GySession) -> None:
         """The session has ended."""
 
 
@@ -47,6 +50,10 @@ class _Running:
     passed: int
     left: int
     rate: int
+
+    def done_at(self) -> int:
+        """When its last octet will have passed, if nothing stops it."""
+        return self.since - (-(self.passed + self.left) * SECOND // self.rate)
 
 
 class Application:
@@ -68,19 +75,34 @@ class Application:
         self.running: _Running | None = None
         self._flows = flows
         self._uplink_percent = uplink_percent
-        self._next = next(flows, None)
+        self._ahead = deque(islice(flows, 1))
+        """Flows that have been asked for and not yet begun: one at least, unless there are none left."""
         self._passed = 0
 
     def wants(self, now: int) -> bool:
         """Whether a flow is running or begins now."""
-        if self.running is None and self._next is not None and self._next.at <= now:
-            self.running = _Running(now, 0, self._next.octets, self._next.rate)
-            self._next = next(self._flows, None)
+        if self.running is None and self._ahead and self._ahead[0].at <= now:
+            flow = self._ahead.popleft()
+            self.running = _Running(now, 0, flow.octets, flow.rate)
+            if not self._ahead:
+                self._ahead.extend(islice(self._flows, 1))
         return self.running is not None
 
     def next_start(self) -> int | None:
         """When the next flow begins, if none is running."""
-        return self._next.at if self._next is not None else None
+        return self._ahead[0].at if self._ahead else None
+
+    def octets_before(self, moment: int) -> int:
+        """Octets that may pass before a moment: all of those flows that are running or begin before."""
+        ahead = self._ahead
+        while ahead and ahead[-1].at < moment and (flow := next(self._flows, None)) is not None:
+            ahead.append(flow)
+        octets = self.running.left if self.running is not None else 0
+        for flow in ahead:
+            if flow.at >= moment:
+                break
+            octets += flow.octets
+        return octets
 
     def uplink(self, octets: int) -> int:
         """How many of the next `octets` go up."""
@@ -123,20 +145,22 @@ class Connection:
         self._gateway = gateway
         self._truth = truth
         self._schedule = schedule
-        self._session: CtfSession | None = None
-        self._before: CtfSession | None = None
+        self._session: GySession | None = None
+        self._before: GySession | None = None
         """The session that has ended last: why there is none."""
-        self._leaving: list[CtfSession] = []
+        self._leaving: list[GySession] = []
         """Detached, and still at their last requests."""
         self._anew_at: int | None = None
         """While a session goes on without credit control because the OCS was away: when another one is tried."""
         self._passed_until = 0
         self._tried_at = 0
+        self._asleep = False
+        """Over flows: nothing but them happens until it wakes."""
         self._plan(0)
 
     def wake(self, now: int) -> None:
         """Do what is due, and sleep again."""
-        self._pass(now)
+        self.catch_up(now)
         self._move(now)
         self._move_window(now)
         for application in self._applications:
@@ -147,9 +171,9 @@ class Connection:
         self._give_up(now)
         self._plan(now)
 
-    def answered(self, session: CtfSession, answer: Cca | ErrorAnswer | None, now: int) -> None:
+    def answered(self, session: GySession, answer: Cca | ErrorAnswer | None, now: int) -> None:
         """The answer to a request that took its time; None: it could not be sent."""
-        self._pass(now)
+        self.catch_up(now)
         if session is self._session:
             for application in self._applications:
                 flow = application.running
@@ -160,7 +184,7 @@ class Connection:
 
     def restarted(self, now: int) -> None:
         """The gateway has lost its sessions; the device attaches again at once."""
-        self._pass(now)
+        self.catch_up(now)
         for session in (self._session, *self._leaving):
             if session is not None:
                 session.lose()
@@ -177,12 +201,41 @@ class Connection:
 
     def credit_came(self, now: int) -> None:
         """The driver has bought: where the session is gone, the device attaches again at once."""
-        self._pass(now)
+        self.catch_up(now)
         if self._session is None and self._in_window(now):
             self._attach(now)
         self.wake(now)
 
     # --- the data path ------------------------------------------------------------------------------------------------
+
+    def catch_up(self, now: int) -> None:
+        """Let everything pass that has passed by now, flows that began and ended since the last look included."""
+        while self._asleep and (moment := self._next_of_flows()) is not None and moment < now:
+            self._pass(moment)
+            for application in self._applications:
+                application.wants(moment)
+        self._asleep = False
+        self._pass(now)
+
+    def _next_of_flows(self) -> int | None:
+        """When the next flow begins or is done, while quota lasts."""
+        first: int | None = None
+        for application in self._applications:
+            flow = application.running
+            moment = flow.done_at() if flow is not None else application.next_start()
+            if moment is not None and (first is None or moment < first):
+                first = moment
+        return first
+
+    def _lasts(self, session: GySession, until: int) -> bool:
+        """Whether there is quota for all that can want to pass before a moment, and more."""
+        if not session.is_open or session.outstanding is not None:
+            return False
+        wanted: dict[int, int] = {}
+        for application in self._applications:
+            if octets := application.octets_before(until):
+                wanted[application.rating_group] = wanted.get(application.rating_group, 0) + octets
+        return all(octets < session.passable(rating_group) for rating_group, octets in wanted.items())
 
     def _pass(self, now: int) -> None:
         """Let pass what time and quota allowed since the last look."""
@@ -284,7 +337,7 @@ class Connection:
         if self._leaving:
             self._leaving = [session for session in self._leaving if not self._converse(session, now)]
 
-    def _converse(self, session: CtfSession, now: int) -> bool:
+    def _converse(self, session: GySession, now: int) -> bool:
         """Send what it has to say. Whether it has ended."""
         session.tick(now)
         while (request := session.next_request(now)) is not None:
@@ -297,36 +350,45 @@ class Connection:
         return session.ended
 
     def _plan(self, now: int) -> None:
-        moments: list[int] = []
+        """Sleep until the first moment at which something is due: over flows, where quota lasts."""
+        session, moments = self._session, []
         if self._window is not None:
             attached = self._window.start <= now
             moments.append(self._window.end if attached else self._window.start)
+        if session is not None:
+            if (deadline := session.next_deadline()) is not None:
+                moments.append(deadline)
+            if self._place is not None and session.watches_changes:
+                moments.append(self._place.at)
+        if self._leaving:
+            moments += [at for leaving in self._leaving if (at := leaving.next_deadline()) is not None]
+        if self._anew_at is not None:
+            moments.append(self._anew_at)
+        self._asleep = session is not None and bool(moments) and self._lasts(session, min(moments))
+        if not self._asleep:
+            moments += self._moments_of_flows(now)
+        if moments:
+            self._schedule(max(now, min(moments)))
+
+    def _moments_of_flows(self, now: int) -> Iterator[int]:
+        """When flows begin, are done, or have used up their quota."""
+        session = self._session
         for application in self._applications:
             flow = application.running
             if flow is None:
                 start = application.next_start()
                 if start is not None:
-                    moments.append(start)
-            elif self._session is not None:
-                octets = min(flow.left, self._session.passable(application.rating_group))
+                    yield start
+            elif session is not None:
+                octets = min(flow.left, session.passable(application.rating_group))
                 if octets:
-                    moments.append(flow.since - (-(flow.passed + octets) * SECOND // flow.rate))
-        if self._session is not None:
+                    yield flow.since - (-(flow.passed + octets) * SECOND // flow.rate)
+        if session is not None:
             for sharing in self._shared:
                 flows = [application.running for application in sharing if application.running is not None]
-                octets = self._session.passable(sharing[0].rating_group)
+                octets = session.passable(sharing[0].rating_group)
                 if octets and len(flows) > 1:
-                    moments.append(_used_up(flows, octets, now))
-            if (deadline := self._session.next_deadline()) is not None:
-                moments.append(deadline)
-            if self._place is not None and self._session.watches_changes:
-                moments.append(self._place.at)
-        if self._leaving:
-            moments += [at for session in self._leaving if (at := session.next_deadline()) is not None]
-        if self._anew_at is not None:
-            moments.append(self._anew_at)
-        if moments:
-            self._schedule(max(now, min(moments)))
+                    yield _used_up(flows, octets, now)
 
 
 def _used_up(flows: list[_Running], octets: int, now: int) -> int:

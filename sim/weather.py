@@ -20,7 +20,7 @@ from sim.faults import Faults, Path, skew_seconds
 from sim.fleet.streams import stream
 from sim.pgw.bearer import Settings
 from sim.pgw.messages import acknowledge
-from sim.pgw.session import CtfSession
+from sim.pgw.personality import GySession
 
 AFTERMATH: Final = 5 * MINUTE
 """So long before the end of a world with faults all sessions are closed, so that what is lost is repeated in time."""
@@ -32,7 +32,7 @@ class Flight(NamedTuple):
     """A request on its way."""
 
     connection: Connection
-    session: CtfSession
+    session: GySession
     request: Ccr
     repeated: bool
     node: int
@@ -80,7 +80,7 @@ class Weather:
 
     # --- requests and answers -----------------------------------------------------------------------------------------
 
-    def send(self, connection: Connection, session: CtfSession, request: Ccr) -> None:
+    def send(self, connection: Connection, session: GySession, request: Ccr) -> None:
         """Put a request on its way; `Connection.answered` hears of its answer, if one comes."""
         now = self._clock()
         copies = self._path(connection).request()
@@ -98,7 +98,7 @@ class Weather:
             for delay, answers in copies:
                 self._call(now + delay, partial(self._arrive, flight, answers))
 
-    def _reachable(self, session: CtfSession, now: int) -> bool:
+    def _reachable(self, session: GySession, now: int) -> bool:
         """Whether the session's OCS is the one that serves, or may be changed for that one (CC-Session-Failover).
 
         While none serves, nobody knows it yet: requests vanish.

@@ -28,8 +28,9 @@ from sim.fleet.drivers import Driver
 from sim.fleet.places import Place
 from sim.fleet.streams import stream
 from sim.link import GATEWAY_HOST, Link
-from sim.pgw.bearer import changes
-from sim.pgw.session import Bearer, CtfSession, Doubt, Settings, unknown_session
+from sim.pgw.bearer import Bearer, Settings, changes
+from sim.pgw.personality import GySession, new_session
+from sim.pgw.session import Doubt, unknown_session
 from sim.truth import Truth
 from sim.weather import AFTERMATH, Flight, Weather
 
@@ -126,7 +127,7 @@ class World:
         self._link = link
         link.on_push = self._on_push
         self._deadline = self._waker(self._expire)
-        self._sessions: dict[str, tuple[CtfSession, Connection]] = {}
+        self._sessions: dict[str, tuple[GySession, Connection]] = {}
         self._gateway = gateway
         self._numbers: dict[tuple[str, str], int] = defaultdict(lambda: first_number)
         self._bearers: dict[tuple[str, str], Bearer] = {}
@@ -221,18 +222,18 @@ class World:
 
     # --- the gateway --------------------------------------------------------------------------------------------------
 
-    def attach(self, connection: Connection) -> CtfSession:
+    def attach(self, connection: Connection) -> GySession:
         """A new Gy session; its Session-Id counts per vehicle and APN, so that one APN never shifts another."""
         key = (connection.vehicle, connection.apn)
         self._numbers[key] += 1
         gateway = self._gateway
         session_id = ";".join((gateway.origin_host, *key, str(self._numbers[key])))
         settings = gateway if self._weather is None else self._weather.settings(gateway, connection.vehicle)
-        session = CtfSession(settings, session_id, self._bearers[key])
+        session = new_session(settings, session_id, self._bearers[key])
         self._sessions[session_id] = session, connection
         return session
 
-    def exchange(self, connection: Connection, session: CtfSession, request: Ccr) -> Cca | ErrorAnswer | None:
+    def exchange(self, connection: Connection, session: GySession, request: Ccr) -> Cca | ErrorAnswer | None:
         """A request to the OCS and its answer; None where that takes its time."""
         if self._weather is not None:
             self._weather.send(connection, session, request)
@@ -244,7 +245,7 @@ class World:
             self.seen.exchanges.append(Exchange(connection.vehicle, self._now, request, answer))
         return answer
 
-    def moved(self, connection: Connection, place: Place, session: CtfSession | None, now: int) -> None:
+    def moved(self, connection: Connection, place: Place, session: GySession | None, now: int) -> None:
         """Something else serves the connection now, and its session, if it has one."""
         key = (connection.vehicle, connection.apn)
         before = self._bearers[key]
@@ -258,7 +259,7 @@ class World:
         self._watch_deadline()
         return answer
 
-    def detached(self, session: CtfSession) -> None:
+    def detached(self, session: GySession) -> None:
         """The session has ended."""
         _, connection = self._sessions.pop(session.session_id)
         for (rating_group, cause), octets in session.unreported.items():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from ocs.gy.messages import CreditControlFailureHandling
+
+Personality = Literal["standard", "open5gs"]
+"""A gateway that keeps the standards, or one that is in use."""
 
 CHANGE_IN_SGSN_IP_ADDRESS: Final = 1
 CHANGE_IN_RAT: Final = 4
@@ -24,11 +27,15 @@ class Bearer(msgspec.Struct, frozen=True, kw_only=True):
     imei: str | None = None
     charging_id: int = 0
     pdp_address: str | None = None
+    pdp_address_v6: str | None = None
+    """Beside the other, of a bearer for both."""
     sgsn_address: str | None = None
     ggsn_address: str | None = None
     nsapi: int = 5
     serving_plmn: str = "00101"
     rat_type: int = 6
+    ms_timezone: bytes | None = None
+    user_location_info: bytes | None = None
 
 
 def changes(before: Bearer, after: Bearer) -> list[int]:
@@ -47,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `failure_handling` is in force until the OCS states its own (RFC 8506 5.7).
     `quota_holding_seconds` where a grant names none; 0 switches it off (TS 32.299 7.2.160).
     `retry_seconds`: how long after a refusal new demand makes the gateway ask for that rating group again.
+    `personality`: whose habits it has (`sim.pgw.personality`).
     `clock_skew_seconds`: how far the clock by which it tells the time, and knows of tariff changes, is ahead.
     """
 
@@ -61,3 +69,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     quota_holding_seconds: int = 0
     retry_seconds: int = 600
     clock_skew_seconds: int = 0
+    personality: Personality = "standard"

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from ocs.units import SECOND
 from sim.pgw.bearer import Bearer
 from sim.pgw.gateway import Gateway, LiveSession
-from sim.pgw.session import CCFH_CONTINUE, CtfSession
+from sim.pgw.personality import GySession
+from sim.pgw.session import CCFH_CONTINUE
 
 _BREATH = SECOND // 4
 """Octets are counted at least this often, so that who watches sees them move."""
@@ -37,7 +38,7 @@ class Tally:
     """By rating group and cause."""
     sessions: int = 0
 
-    def take(self, session: CtfSession) -> None:
+    def take(self, session: GySession) -> None:
         """A session has ended."""
         self.sessions += 1
         self.reported.update(session.reported)
@@ -66,7 +67,7 @@ class _Flow:
         """It is not done."""
         return self.left is None or self.left > 0
 
-    def move(self, session: CtfSession, now: int) -> int:
+    def move(self, session: GySession, now: int) -> int:
         """Octets pass: what time, quota and the flow itself allow."""
         due, self.carried = divmod((now - self.since) * self.traffic.rate + self.carried, SECOND)
         self.since = now
@@ -79,7 +80,7 @@ class _Flow:
             session.count(self.traffic.rating_group, up, octets - up, now)
         return octets
 
-    def next_stop(self, session: CtfSession) -> int | None:
+    def next_stop(self, session: GySession) -> int | None:
         """When it will have come to the end of its quota, or of itself."""
         octets = session.passable(self.traffic.rating_group)
         if self.left is not None:
@@ -169,7 +170,7 @@ class Device:
             session.detach(now)
         live.talk()
 
-    def _next_look(self, session: CtfSession, until: int) -> int:
+    def _next_look(self, session: GySession, until: int) -> int:
         now = self._gateway.clock()
         stops = [stop for flow in self._flows if (stop := flow.next_stop(session)) is not None]
         return min([now + _BREATH, *stops] if now >= until else [now + _BREATH, until, *stops])

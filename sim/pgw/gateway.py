@@ -1,6 +1,6 @@
 """The asyncio skin: Gy sessions over one connection to an OCS, in real time.
 
-A `LiveSession` sends what its `CtfSession` wants to send, brings it the answers and the pushes, and wakes whoever moves
+A `LiveSession` sends what its `GySession` wants to send, brings it the answers and the pushes, and wakes whoever moves
 octets on it when something has changed. What the session does about silence and lost connections is its own business
 (`states`); here a request waits for the connection until the session gives up.
 """
@@ -20,7 +20,8 @@ from ocs.gy.messages import Asa, Asr, Cca, Ccr, ErrorAnswer, Raa, Rar
 from ocs.gy.node import Identity, Timers
 from ocs.units import SECOND
 from sim.pgw.bearer import Bearer, Settings
-from sim.pgw.session import CtfSession, unknown_session
+from sim.pgw.personality import GySession, new_session
+from sim.pgw.session import unknown_session
 from sim.pgw.uplink import Uplink
 
 
@@ -100,7 +101,7 @@ class Gateway:
 
     def session(self, session_id: str, bearer: Bearer) -> LiveSession:
         """A new session; its caller attaches it."""
-        live = self._sessions[session_id] = LiveSession(self, CtfSession(self.settings, session_id, bearer))
+        live = self._sessions[session_id] = LiveSession(self, new_session(self.settings, session_id, bearer))
         return live
 
     def forget(self, live: LiveSession) -> None:
@@ -122,7 +123,7 @@ class Gateway:
 class LiveSession:
     """A session and its exchanges. `changed` is set when an answer or a push has come."""
 
-    def __init__(self, gateway: Gateway, session: CtfSession) -> None:
+    def __init__(self, gateway: Gateway, session: GySession) -> None:
         self.session = session
         self.changed = asyncio.Event()
         self._gateway = gateway
