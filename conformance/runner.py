@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 import traceback
@@ -115,7 +116,7 @@ def run_cases(
                 progress(result, len(out.results), len(chosen))
 
         with ThreadPoolExecutor(max_workers=max(1, workers if "{n}" in ics.tester.origin_host else 1)) as pool:
-            list(pool.map(one, _longest_first(gentle, ics)))
+            list(pool.map(one, _longest_first(gentle, ics, seed)))
         for case in rough:
             one(case)
         last = golden(run)
@@ -128,9 +129,10 @@ def run_cases(
     return out
 
 
-def _longest_first(chosen: Sequence[Case], ics: Ics) -> list[Case]:
-    """Cases that wait begin first, so that the others fill their time; then the most severe rows."""
-    return sorted(chosen, key=lambda case: (-case.seconds(ics) if case.seconds(ics) > 1 else 0, severity(case)))
+def _longest_first(chosen: Sequence[Case], ics: Ics, seed: int) -> list[Case]:
+    """Cases that wait begin first, so that the others fill their time; then the most severe; the rest is the seed's."""
+    drawn = random.Random(seed).sample(chosen, len(chosen))
+    return sorted(drawn, key=lambda case: (-case.seconds(ics) if case.seconds(ics) > 1 else 0, severity(case)))
 
 
 def severity(case: Case) -> int:
