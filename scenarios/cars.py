@@ -18,6 +18,7 @@ from sim.fleet.cars import Car, Use
 from sim.fleet.classes import CLASSES, VehicleClass
 from sim.fleet.drivers import Habits, Offer, Taste
 from sim.fleet.places import Network
+from sim.fleet.signals import Breakdowns, WakeUps
 from sim.fleet.streams import stream
 from sim.fleet.traffic import Model
 
@@ -33,7 +34,22 @@ def car_of(vehicle: str, sim: Sim, group: Group, scenario: Scenario, sold: Provi
     uses = [*_own_uses(group.traffic, b2b), *_campaigns(vehicle, scenario, group, b2b)] if b2b else []
     for split in b2c:
         uses += _driver_uses(group.traffic, b2c, split, _driver(group, sold, sim, split))
-    return Car(vehicle, sim.imsi, sim.msisdn, tuple(uses), _kind(vehicle, group, seed), network=_network(group.network))
+    return Car(
+        vehicle,
+        sim.imsi,
+        sim.msisdn,
+        tuple(uses),
+        _kind(vehicle, group, seed),
+        signals=tuple(_signals(group.traffic)),
+        network=_network(group.network),
+    )
+
+
+def _signals(traffic: Traffic) -> Iterator[WakeUps | Breakdowns]:
+    if traffic.wake_up_messages:
+        yield WakeUps(traffic.wake_up_messages)
+    if traffic.breakdown_calls:
+        yield Breakdowns(traffic.breakdown_calls)
 
 
 def _network(declared: NetworkOfFile | None) -> Network | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -24,8 +24,12 @@ from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.records.edr import Edr, Transfer
 from ocs.units import utc
 from sim.pgw.states import processed
+from sim.signals import Served
 from sim.truth import Step
 from sim.world import Exchange, Push
+
+PHYSICAL = "sim"
+"""Stands for the split id of the physical SIM itself: messages and calls belong to no split."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,8 @@ class Evidence:
     """What went wrong, in words, and how often."""
     changes: list[Change] = field(default_factory=list)
     """The history of SIMs and subscriptions, as the OCS wrote it."""
+    served: list[Served] = field(default_factory=list)
+    """Ground truth of messages and calls."""
 
     def splits(self) -> Iterator[tuple[str, Sim, Split]]:
         """Every split of every car, in order of cars."""
@@ -145,11 +151,21 @@ class Evidence:
 
     @cached_property
     def _owners(self) -> dict[tuple[str, str, int | None], Share]:
-        return {
+        data = {
             (vehicle, split.apn, rating_group): self.shares[vehicle, split.id]
             for vehicle, _, split in self.splits()
             for rating_group in split.rating_groups or (None,)
         }
+        return data | {(vehicle, "", None): share for vehicle, share in self.physical.items()}
+
+    @cached_property
+    def physical(self) -> dict[str, Share]:
+        """Who pays for messages and calls, by car: whoever pays for the first B2B split, by its plan."""
+        found: dict[str, Share] = {}
+        for share in self.shares.values():
+            if share.party == "b2b" and share.vehicle not in found:
+                found[share.vehicle] = replace(share, split_id=PHYSICAL)
+        return found
 
     def owner(self, vehicle: str, apn: str, rating_group: int | None) -> Share | None:
         """Whose traffic this is: the split that lists the rating group, else the catch-all of the APN."""

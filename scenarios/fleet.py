@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from ocs.catalogue.plans import Plan
 from ocs.catalogue.prices import ClockTime
 from ocs.catalogue.profiles import Party, RatingGroup, Split
 from ocs.files import Duration, FileModel, Money, Volume
@@ -60,6 +61,10 @@ class Traffic(FileModel):
     """Mean octets of music and films, on top of `wifi` and paid by the same driver."""
     wifi_share: Chance = 1.0
     """Share of the cars whose driver uses the hotspot at all."""
+    wake_up_messages: Annotated[float, Field(ge=0, le=10_000)] = 0.0
+    """Short messages that wake the parked car, a month; paid by the physical SIM, as events."""
+    breakdown_calls: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Calls of drivers whose car has broken down, a month; paid by the physical SIM, by the second."""
     rating_groups: dict[OwnApplication, RatingGroup] = Field(default_factory=dict)
     """What an application's octets bear, where it is not the first rating group of its split."""
 
@@ -206,7 +211,7 @@ def payer_party(application: OwnApplication) -> Party:
 
 
 def group_problems(
-    at: tuple[str | int, ...], group: Group, splits: Mapping[str, Split]
+    at: tuple[str | int, ...], group: Group, splits: Mapping[str, Split], plans: Mapping[str, Plan]
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """What a group's traffic says against the splits of its profile, as (location, message)."""
     parties = {split.party for split in splits.values()}
@@ -218,6 +223,13 @@ def group_problems(
     for field in ("navigation", "emergency_call_test"):
         if getattr(traffic, field) and "b2b" not in parties:
             yield (*at, "traffic", field), f"profile {group.profile!r} has no b2b split, so nobody would pay for it"
+    own = next(
+        (plans.get(group.plans.get(split.id, split.plan)) for split in splits.values() if split.party == "b2b"), None
+    )
+    for field, price in (("wake_up_messages", "sms"), ("breakdown_calls", "voice")):
+        if getattr(traffic, field) and getattr(own, price, None) is None:
+            name = f"plan {own.id!r}" if own is not None else "no plan of the physical SIM"
+            yield (*at, "traffic", field), f"{name} has no price for it ({price})"
     for application, rating_group in traffic.rating_groups.items():
         party = payer_party(application)
         if not any(rating_group in split.rating_groups for split in splits.values() if split.party == party):

@@ -123,6 +123,7 @@ def witness(
         edrs=lived.edrs,
         transfers=lived.transfers,
         changes=lived.changes,
+        served=lived.served,
         rated=[],
         documents=[],
         differences=[],

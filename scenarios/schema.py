@@ -256,7 +256,7 @@ class Scenario(FileModel):
                     (*at, "plans", split_id),
                     f"{plan_id!r}: a b2c split takes a prepaid plan, a b2b split a postpaid one",
                 )
-        yield from group_problems(at, group, splits)
+        yield from group_problems(at, group, splits, plans)
         consumer = self.consumer_plans(group)
         if group.drivers.bundle is not None and consumer is not None:
             yield from _sold((*at, "drivers", "bundle"), group.drivers.bundle, list(consumer.values()))

@@ -35,6 +35,7 @@ from sim.foreign import ForeignLink
 from sim.link import Link as SimLink
 from sim.link import MemoryLink, WireLink
 from sim.pgw.bearer import Settings
+from sim.signals import Served
 from sim.truth import Step
 from sim.world import OCS_HOST, OCS_REALM, Event, Exchange, Push, World
 
@@ -67,6 +68,8 @@ class Lived:
     transfers: list[Transfer]
     changes: list[Change]
     """The history of SIMs and subscriptions, as the OCS wrote it."""
+    served: list[Served]
+    """Messages and calls that came about."""
     wire_octets: int
     ended: int
     """When the world ended, microseconds UTC."""
@@ -157,6 +160,7 @@ def _lived(
         edrs=joined.books.edrs,
         transfers=joined.books.transfers,
         changes=joined.books.changes,
+        served=world.seen.served,
         wire_octets=joined.octets,
         ended=world.ended,
     )

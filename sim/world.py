@@ -23,7 +23,7 @@ from ocs.gy.messages import Asa, Asr, Cca, Ccr, ErrorAnswer, Raa, Rar
 from ocs.units import DAY, SECOND
 from sim.connection import Application, Connection
 from sim.faults import Faults
-from sim.fleet.cars import Attachment, Car, Use, Window, attachments
+from sim.fleet.cars import Attachment, Car, Use, Window, attachments, signals
 from sim.fleet.drivers import Driver
 from sim.fleet.places import Place
 from sim.fleet.streams import stream
@@ -31,6 +31,7 @@ from sim.link import GATEWAY_HOST, Link
 from sim.pgw.bearer import Bearer, Settings, changes
 from sim.pgw.personality import GySession, new_session
 from sim.pgw.session import Doubt, unknown_session
+from sim.signals import Core, Served
 from sim.truth import Truth
 from sim.weather import AFTERMATH, Flight, Weather
 
@@ -91,6 +92,8 @@ class Seen:
     repeats: list[Exchange] = field(default_factory=list)
     """Requests that the OCS got once more."""
     pushes: list[Push] = field(default_factory=list)
+    served: list[Served] = field(default_factory=list)
+    """Messages and calls that came about."""
     bought: list[Bought] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     """What went wrong, in words, and how often."""
@@ -141,6 +144,8 @@ class World:
         """With their connection and Session-Id: what the OCS got, and nobody knows, is not unreported."""
         if faults is not None:
             self._brew(faults)
+        self._signals = Core(gateway, first_number, self._closing, self._charge, self._in_time, self._down_until)
+        self.seen.served = self._signals.served
         for car in cars:
             self._add(car)
         for event in events:
@@ -189,6 +194,8 @@ class World:
             theirs = len(drivers) == len(applications)
             windows = _while_wanted(drivers, attachment.windows) if theirs else attachment.windows
             self._connect(car, attachment, applications, windows)
+        for coming in signals(car, self._seed, self._begins, self._closing, self._zone):
+            self._signals.expect(car, coming)
 
     def _connect(
         self, car: Car, attachment: Attachment, applications: list[Application], windows: Iterator[Window]
@@ -257,6 +264,12 @@ class World:
     def _post(self, request: Ccr, repeated: bool = False) -> Cca | ErrorAnswer | None:
         answer = self._link.exchange(request, self._now, repeated)
         self._watch_deadline()
+        return answer
+
+    def _charge(self, vehicle: str, request: Ccr) -> Cca | ErrorAnswer | None:
+        """A request for a message or a call, and its answer."""
+        answer = self._post(request)
+        self.seen.exchanges.append(Exchange(vehicle, self._now, request, answer))
         return answer
 
     def detached(self, session: GySession) -> None:
@@ -364,6 +377,11 @@ class World:
     def _at(self, event: Event) -> None:
         if event.at < self._closing:
             self._call(event.at, lambda _: self._act(event))
+
+    def _in_time(self, moment: int, what: Callable[[int], None]) -> None:
+        """Call `what` at an instant, or when the world closes, if that is sooner."""
+        if self._now < self._closing:
+            self._call(min(moment, self._closing), lambda _: what(self._now))
 
     def _call(self, moment: int, callback: Callable[[SimPyEvent], None]) -> None:
         timeout = self._env.timeout(moment - self._now)

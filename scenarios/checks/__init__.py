@@ -25,6 +25,7 @@ from scenarios.checks.octets import OctetsAddUp
 from scenarios.checks.payers import PayersKeptApart
 from scenarios.checks.repeats import ChargedOnce
 from scenarios.checks.reservations import ReservationsEnd
+from scenarios.checks.services import MessagesAndCallsAddUp
 
 __all__ = ["REGISTRY", "Check", "Expectation", "Finding", "Judgement"]
 
@@ -36,6 +37,7 @@ Expectation = Annotated[
     | EnterpriseUnaffected
     | PayersKeptApart
     | OctetsAddUp
+    | MessagesAndCallsAddUp
     | ChargedOnce
     | ReservationsEnd
     | NoOctetWithoutGrant

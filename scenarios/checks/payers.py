@@ -8,7 +8,7 @@ from typing import Literal
 from ocs.billing.documents import Document
 from ocs.inventory.provisioning import Sim
 from scenarios.checks.base import Check, Judgement
-from scenarios.evidence import Evidence, Share
+from scenarios.evidence import PHYSICAL, Evidence, Share
 
 
 class PayersKeptApart(Check):
@@ -70,6 +70,10 @@ class PayersKeptApart(Check):
         """Lines, SIMs and buckets on a document that are not its payer's."""
         sims = [(evidence.sims[share.vehicle], share.split_id) for share in shares]
         splits = {f"{sim.profile}/{split_id}" for sim, split_id in sims}
+        if any(
+            evidence.physical[share.vehicle].payer == document.customer.id for share in shares if share.party == "b2b"
+        ):
+            splits.add(PHYSICAL)
         imsis = {sim.imsi for sim, _ in sims}
         for line in document.applied_customer_billing_rate:
             if line.split.id not in splits:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from sim.fleet.classes import CLASSES, VehicleClass
 from sim.fleet.drivers import Habits, Taste
 from sim.fleet.places import Network, Place
+from sim.fleet.signals import Breakdowns, Signal, WakeUps
 from sim.fleet.streams import stream
 from sim.fleet.traffic import LINGER, Flow, Journey, Model
 from sim.fleet.trips import Trip, trips
@@ -51,6 +52,8 @@ class Car:
     kind: VehicleClass = CLASSES["commuter"]
     trips: tuple[Trip, ...] | None = None
     """Made elsewhere, in order of time; None: those of its class are drawn."""
+    signals: tuple[WakeUps | Breakdowns, ...] = ()
+    """Messages and calls of its physical SIM; of each kind one."""
     network: Network | None = None
     """What it meets on the way; None: it is always served by the same node."""
 
@@ -87,6 +90,15 @@ def attachments(car: Car, seed: int, begins: int, ends: int, zone: ZoneInfo) -> 
             for use in uses
         ]
         yield Attachment(apn, list(zip(uses, flows, strict=True)), windows, _places(car, seed, next(views)))
+
+
+def signals(car: Car, seed: int, begins: int, ends: int, zone: ZoneInfo) -> Iterator[Iterator[Signal]]:
+    """The messages and calls of a car between two instants, of each kind in order of time."""
+    for kind in car.signals:
+        random = stream(seed, car.vehicle, type(kind).__name__)
+        yield kind.signals(
+            random, Journey(driven(car, seed, begins, ends - LINGER, zone), car.kind, begins, ends, zone)
+        )
 
 
 def driven(car: Car, seed: int, begins: int, ends: int, zone: ZoneInfo) -> Iterator[Trip]:
