@@ -279,7 +279,9 @@ class Bench:
         for _ in range(_PROBES_MAX):
             session = self.session(subscriber, service, line)
             reply = session.initial(ask=self.ics.tester.ask_octets)
-            got = reply.granted_octets if isinstance(reply, Message) else 0
+            if not isinstance(reply, Message):
+                raise inconclusive(f"a balance cannot be looked at: {reply.title}")
+            got = reply.granted_octets
             sessions.append(session)
             free += got
             if got == 0 or free > most:

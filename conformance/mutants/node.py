@@ -24,7 +24,7 @@ from conformance.mutants.charging import PROVISIONING, WRAPS, Apply
 from conformance.mutants.faults import BY_NAME
 from conformance.sut.bills import write_csv
 from conformance.sut.world import ALTERATIONS
-from ocs.billing.close import close_cycle
+from ocs.billing import close
 from ocs.billing.documents import to_json
 from ocs.billing.runs import Written, books_of, run_of
 from ocs.charging.commands import (
@@ -44,8 +44,9 @@ from ocs.files import FileError
 from ocs.gy.messages import Asr, Cca, ErrorAnswer, Rar
 from ocs.gy.node import Identity, Timers
 from ocs.gy.server import GyServer, PushAnswer
+from ocs.inventory import provisioning as files
 from ocs.inventory.history import Change
-from ocs.inventory.provisioning import Provisioning, load_provisioning
+from ocs.inventory.provisioning import Provisioning
 from ocs.inventory.register import Register
 from ocs.rating.cycle import cycle_named
 from ocs.records.edr import Edr, Transfer
@@ -85,7 +86,7 @@ class MutantOcs:
 
     def provision(self, path: Path, request_id: str) -> Outcome:
         """A file of accounts, plans, profiles and SIMs. FileError says what is wrong with it."""
-        provisioning = load_provisioning(path)
+        provisioning = files.load_provisioning(path)
         for change in PROVISIONING:
             provisioning = change(provisioning)
         outcome = self.apply(Provision(provisioning, request_id))
@@ -142,7 +143,7 @@ class MutantOcs:
         line = (await reader.readline()).decode("latin-1")
         while (await reader.readline()).strip():
             pass
-        status, text = self._operation(line.split(" ")[1] if " " in line else "/")
+        status, text = await self._operation(line.split(" ")[1] if " " in line else "/")
         body = text.encode()
         writer.write(
             f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode("latin-1") + body
@@ -150,13 +151,13 @@ class MutantOcs:
         await writer.drain()
         writer.close()
 
-    def _operation(self, target: str) -> tuple[str, str]:
+    async def _operation(self, target: str) -> tuple[str, str]:
         url = urlsplit(target)
         query = dict(parse_qsl(url.query, keep_blank_values=True))
         if url.path == "/edrs":
             return "200 OK", self._records()
         if url.path == "/invoices":
-            return "200 OK", self._bills()
+            return "200 OK", await asyncio.to_thread(self._bills)
         try:
             outcome = self._order(url.path, query)
         except FileError as error:
@@ -190,14 +191,14 @@ class MutantOcs:
     def _bills(self) -> str:
         """Closes the cycle that runs, as if it ended now."""
         written = Written(
-            register=Register.of(self._provisioned),
-            edrs=self._edrs,
-            transfers=self._transfers,
-            changes=self._changes,
+            register=Register.of(list(self._provisioned)),
+            edrs=list(self._edrs),
+            transfers=list(self._transfers),
+            changes=list(self._changes),
         )
         operator = written.register.operator
         cycle = cycle_named(f"{datetime.now(UTC):%Y-%m}", operator.time_zone, operator.cycle_day)
-        closed = close_cycle(cycle, books_of(cycle, run_of(cycle.id, {}, written), {}, written))
+        closed = close.close_cycle(cycle, books_of(cycle, run_of(cycle.id, {}, written), {}, written))
         text = StringIO()
         write_csv(text, (json.loads(to_json(document)) for document in closed.documents))
         return text.getvalue()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from conformance.mutants.front import Answers, Requests, in_services, install, rebuilt, replaced, without
 from conformance.mutants.mutant import Mutant, fault_of
 from conformance.wire.avp import Avp, avp
 from conformance.wire.message import ASR, CCR, RAR, T_FLAG, Message
+from ocs.gy.client import GyClient
+from sim.pgw.uplink import Uplink
 
 _FOUND: list[Mutant] = []
 
@@ -46,6 +50,85 @@ _ignoring("holding_time_ignored", "Quota-Holding-Time")
 _ignoring("threshold_ignored", "Volume-Quota-Threshold")
 _ignoring("triggers_ignored", "Trigger")
 _ignoring("final_units_ignored", "Final-Unit-Indication")
+
+
+def _in_grants(answer: Message, change: Callable[[Avp], bytes | None]) -> bytes:
+    """An answer each of whose AVPs inside Granted-Service-Units is what `change` makes of it."""
+
+    def unit(item: Avp) -> bytes | None:
+        if item.name != "Granted-Service-Unit":
+            return None
+        return avp(item.name, [one.octets if (new := change(one)) is None else new for one in item.tree])
+
+    return in_services(answer, unit)
+
+
+@on_told
+def tariff_change_ignored(answer: Message, _: Message | None) -> list[bytes]:
+    """Tariff-Time-Change is skipped: all that passes has one price."""
+    return [_in_grants(answer, lambda item: b"" if item.name == "Tariff-Time-Change" else None)]
+
+
+@on_told
+def money_counted_as_octets(answer: Message, _: Message | None) -> list[bytes]:
+    """A grant of money is taken for a grant without limit."""
+    plenty = avp("CC-Total-Octets", 10**12)
+    return [_in_grants(answer, lambda item: plenty if item.name == "CC-Money" else None)]
+
+
+@on_told
+def unknown_final_action_skipped(answer: Message, _: Message | None) -> list[bytes]:
+    """A Final-Unit-Indication with an action that is not known is skipped."""
+
+    def final(item: Avp) -> bytes | None:
+        unknown = item.name == "Final-Unit-Indication" and (item.tree.number("Final-Unit-Action") or 0) > 2
+        return b"" if unknown else None
+
+    return [in_services(answer, final)]
+
+
+@on_told
+def zero_validity_of_none(answer: Message, _: Message | None) -> list[bytes]:
+    """A grant without Validity-Time is taken for one of a second."""
+
+    def service(item: Avp) -> bytes | None:
+        if item.name != "Multiple-Services-Credit-Control" or item.tree.first("Validity-Time") is not None:
+            return None
+        granted = item.tree.first("Granted-Service-Unit") is not None
+        return avp(item.name, [item.data, avp("Validity-Time", 1)]) if granted else None
+
+    return [replaced(answer, service)]
+
+
+@on_told
+def every_session_moves(answer: Message, _: Message | None) -> list[bytes]:
+    """Sessions go on at the second OCS whatever CC-Session-Failover says."""
+    return (
+        [rebuilt(answer, [*(item.octets for item in answer.tree), avp("CC-Session-Failover", 1)])]
+        if (answer.tree.first("CC-Session-Failover") is None)
+        else [replaced(answer, lambda item: avp(item.name, 1) if item.name == "CC-Session-Failover" else None)]
+    )
+
+
+@on_told
+def no_session_moves(answer: Message, _: Message | None) -> list[bytes]:
+    """CC-Session-Failover is not looked at: sessions stay where they began."""
+    return [without(answer, "CC-Session-Failover")]
+
+
+def _in_class(name: str, fault: str, owner: type, attribute: str, value: object) -> None:
+    """A mutant in which a member of one class is another."""
+    _FOUND.append(Mutant(name, fault, lambda: setattr(owner, attribute, value)))
+
+
+_in_class(
+    "trusted_at_once", "An OCS that was lost is trusted as soon as it is back", Uplink, "is_trusted",
+    property(lambda uplink: uplink.is_open),
+)  # fmt: skip
+_in_class(
+    "cause_of_disconnection_ignored", "After any DPR the gateway dials again", GyClient, "dismissed",
+    property(lambda _: False),
+)  # fmt: skip
 
 
 @on_told
