@@ -139,8 +139,10 @@ class Service:
         checkpoints = self._journal.checkpoints
         return self._journal.last - (0 if checkpoints is None else checkpoints.written)
 
-    def recover(self) -> None:
-        """Fold a new engine from the journal. To be called before `run`.
+    def recover(self, begun: tuple[Checkpoint, Row] | None = None) -> None:
+        """Fold a new engine from the journal, or from where somebody who has begun to has come to (see `fold`).
+
+        To be called before `run`.
 
         Raises:
             StoreError: the journal cannot be read.
@@ -151,7 +153,7 @@ class Service:
         engine = Engine(state.origin_host, state.origin_realm, state.explaining)
         gc.disable()  # everything that a fold makes stays
         try:
-            last, self._unfilled = fold(engine, self._journal)
+            last, self._unfilled = fold(engine, self._journal, begun)
         finally:
             gc.enable()
         self.engine, self._now, self._sound = engine, max(self._now, last), True

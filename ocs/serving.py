@@ -35,8 +35,10 @@ from ocs.gy.server import GyServer
 from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.logs import tell
 from ocs.service import Service, spare_the_collector
+from ocs.store.checkpoint import Checkpoint
+from ocs.store.following import Follower
 from ocs.store.journal import Journal, MemoryJournal, StoreError, StoreInUseError
-from ocs.store.rows import command_of
+from ocs.store.rows import Row, command_of
 from ocs.store.stores import open_journal
 from ocs.web import keeping as web
 
@@ -96,9 +98,10 @@ async def serve(settings: Settings, started: Callable[[Started], None]) -> None:
     reasons: list[str] = []
     journal: Journal = MemoryJournal()
     stopping = asyncio.Event()
+    begun: tuple[Checkpoint, Row] | None = None
     try:
         if settings.store is not None:
-            journal = await _owned(settings.store, settings.standby, stopping)
+            journal, begun = await _owned(settings, stopping)
     except StoreError as error:
         reasons.append(f"--db {error}")
     if stopping.is_set():
@@ -135,7 +138,8 @@ async def serve(settings: Settings, started: Callable[[Started], None]) -> None:
         engine, journal, server, now, on_outcome=on_outcome, on_refusal=on_refusal, on_trouble=_on_trouble
     )
     try:
-        service.recover()
+        service.recover(begun)
+        begun = None
         reasons += await _provision(service, journal, settings.provisioning)
     except StoreError as error:
         reasons.append(f"--db {error}")
@@ -184,26 +188,35 @@ async def serve(settings: Settings, started: Callable[[Started], None]) -> None:
         raise ServeError(*reasons)
 
 
-async def _owned(store: Store, standby: bool, stopping: asyncio.Event) -> Journal:
-    """The journal of `store`; a standby waits for it, also while a database is away, until it has it or shall stop.
+async def _owned(settings: Settings, stopping: asyncio.Event) -> tuple[Journal, tuple[Checkpoint, Row] | None]:
+    """The journal of the store, and how far it has been folded while somebody else owned it.
+
+    A standby waits until it has it or shall stop, also while a database is away.
 
     Raises:
         StoreError: there is nothing to wait for.
     """
-    waiting = False
+    assert settings.store is not None
+    following: Follower | None = None
     while not stopping.is_set():
         try:
-            return open_journal(store)
+            journal = open_journal(settings.store)
+            if following is None:
+                return journal, None
+            begun = following.come_to()
+            tell(logging.INFO, "taking over", folded_rows=begun[0].sequence if begun else 0, rows=journal.last)
+            return journal, begun
         except StoreError as error:
-            if not standby or not (waiting or isinstance(error, StoreInUseError)):
+            if not settings.standby or not (following or isinstance(error, StoreInUseError)):
                 raise
-            if not waiting:
+            if following is None:
                 tell(logging.WARNING, "standing by", reason=error)
                 _on_signals(stopping)
-                waiting = True
+                following = Follower(settings.store, Engine(settings.identity.host, settings.identity.realm))
+        more = following.follow()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), _STANDBY_SECONDS)
-    return MemoryJournal()
+            await asyncio.wait_for(stopping.wait(), 0 if more else _STANDBY_SECONDS)
+    return MemoryJournal(), None
 
 
 async def _provision(service: Service, journal: Journal, wanted: Provisioning) -> list[str]:

@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 from ocs.charging.commands import Outcome
 from ocs.charging.engine import Engine
+from ocs.store.checkpoint import Checkpoint
 from ocs.store.journal import Journal, StoreError
 from ocs.store.rows import Row, command_of
 
 CHUNK = 2_000
 """Outcomes written to the tables at once."""
+_NEAR = 20_000
+"""Rows that are folded sooner than a checkpoint is read."""
 
 
 class Folded(NamedTuple):
@@ -29,14 +32,22 @@ def fold_rows(engine: Engine, rows: Iterable[tuple[int, Row]]) -> None:
         engine.apply(command_of(row), row.now)
 
 
-def fold(engine: Engine, journal: Journal) -> Folded:
+def fold(engine: Engine, journal: Journal, begun: tuple[Checkpoint, Row] | None = None) -> Folded:
     """Apply every row of `journal` to a new `engine`: those that its checkpoint does not hold already.
+
+    `begun`: somebody has folded the journal up to that row. It is used if it is of this journal and has come about as
+    far as a checkpoint would.
 
     Raises:
         StoreError: the journal cannot be read; `engine` is worth nothing.
     """
     filled = journal.filled()
-    after, now = _from_checkpoint(engine, journal, filled)
+    start = _usable(begun, journal, filled) or _from_checkpoint(engine, journal, filled)
+    after, now = 0, 0
+    if start is not None:
+        start.state.explaining = engine.state.explaining
+        engine.state = start.state
+        after, now = start.sequence, start.now
     behind: list[Outcome] = []
     full = CHUNK
     for sequence, row in journal.rows(after=after):
@@ -50,17 +61,21 @@ def fold(engine: Engine, journal: Journal) -> Folded:
     return Folded(now, _filled(journal, behind))
 
 
-def _from_checkpoint(engine: Engine, journal: Journal, filled: int) -> tuple[int, int]:
-    """The row that the engine has come to by a checkpoint, if there is one of use, and its instant."""
+def _usable(begun: tuple[Checkpoint, Row] | None, journal: Journal, filled: int) -> Checkpoint | None:
+    if begun is None:
+        return None
+    found, row = begun
+    near = filled - _NEAR <= found.sequence <= filled  # what the tables lack has to come again
+    return found if near and row_at(journal, found.sequence) == row else None
+
+
+def _from_checkpoint(engine: Engine, journal: Journal, filled: int) -> Checkpoint | None:
+    """The journal's checkpoint, if there is one of use."""
     state = engine.state
     if journal.checkpoints is None:
-        return 0, 0
+        return None
     found = journal.checkpoints.read(state.origin_host, state.origin_realm, lambda sequence: row_at(journal, sequence))
-    if found is None or found.sequence > filled:  # what the tables lack has to come again
-        return 0, 0
-    found.state.explaining = state.explaining
-    engine.state = found.state
-    return found.sequence, found.now
+    return found if found is not None and found.sequence <= filled else None
 
 
 def row_at(journal: Journal, sequence: int) -> Row | None:

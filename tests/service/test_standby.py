@@ -38,8 +38,10 @@ def test_it_takes_over_from_one_that_was_killed(pair: tuple[Served, Served], url
     assert f"pid {primary.process.pid}" in standby.log.read_text()
     opened, used = exchange(primary.port, ccr("I", 0, (200, -1, True)), ccr("U", 1, (200, 4 * MB, True)))
     before = usage(primary)
+    time.sleep(1.5)  # the tables are filled, and the standby has folded along
     primary.kill()
     standby.until_ready()
+    assert "taking over folded_rows=3 rows=3" in standby.log.read_text()
     assert usage(standby) == before
     again, repeated, following = exchange(
         standby.port,
