@@ -1,29 +1,24 @@
 """A run is billed from what its OCS wrote down: a store that was told the same says the same on every document."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from typer.testing import CliRunner
 
-from ocs.billing.books import Books
-from ocs.billing.close import close_cycle
 from ocs.billing.documents import Document
 from ocs.billing.printing import write_documents
-from ocs.charging.commands import ChangePlan, ChangeProfile, Command, MoveSim, Outcome, Provision, SetStatus, TopUp
+from ocs.charging.commands import ChangePlan, ChangeProfile, Command, MoveSim, Outcome, Receipt, SetStatus, TopUp
 from ocs.charging.engine import Engine
 from ocs.inventory.provisioning import Account
-from ocs.inventory.register import Register
-from ocs.rating.cycle import cycles_between
 from ocs.store.recovery import fold
 from ocs.store.rows import Row, request_octets
 from ocs.store.sqlite import SqliteJournal
 from ocs.units import DAY
 from scenarios.issue import issue
 from scenarios.loading import library, load
-from scenarios.runner import run
+from scenarios.runner import Run, run
 from scenarios.schema import Group, Scenario, StatusEvent, TopUpEvent
-from sim.fleet.drivers import Habits
-from sim.link import MemoryLink
-from sim.world import OCS_HOST, OCS_REALM, Car, Event, Hotspot, Telematics, World
+from sim.world import OCS_HOST, OCS_REALM
 from splitsim import app
 
 FLAGSHIP = load(library()["b2c_exhaustion"])
@@ -55,15 +50,41 @@ def traffic(group: Group) -> object:
 
 
 class Written(Engine):
-    """Keeps every command as a row of a journal."""
+    """Keeps every command as a row of a journal. `orders`: what an operator commands at some instant, between them."""
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, orders: Iterable[tuple[int, Command]] = ()) -> None:
         super().__init__(*names)
         self.rows: list[Row] = []
+        self.orders = list(orders)
 
     def apply(self, command: Command, now: int) -> Outcome:
+        ordered = []
+        while self.orders and self.orders[0][0] <= now:
+            ordered.append(self.apply_now(self.orders.pop(0)[1], now))
+        outcome = self.apply_now(command, now)
+        for earlier in reversed(ordered):
+            assert isinstance(earlier.answer, Receipt)
+            assert earlier.answer.error is None
+            outcome.edrs[:0], outcome.transfers[:0] = earlier.edrs, earlier.transfers
+            outcome.changes = [*earlier.changes, *outcome.changes]
+            outcome.pushes[:0] = earlier.pushes
+        return outcome
+
+    def apply_now(self, command: Command, now: int) -> Outcome:
         self.rows.append(Row(now, type(command).__name__, request_octets(command), b""))
         return super().apply(command, now)
+
+
+def lived(scenario: Scenario, orders: Iterable[tuple[int, Command]] = ()) -> tuple[Run, list[Row]]:
+    """A run, and the rows of the journal of its OCS; the twin without consumers comes after it, without orders."""
+    engines: list[Written] = []
+
+    def engine(*names: str) -> Engine:
+        engines.append(Written(*names, orders=() if engines else orders))
+        return engines[-1]
+
+    done = run(scenario, "bills", 1, engine=engine)
+    return done, engines[0].rows
 
 
 def billed_by_the_store(rows: list[Row], folder: Path) -> dict[str, bytes]:
@@ -97,28 +118,19 @@ def test_a_scenario_is_billed_as_a_store_would(tmp_path: Path) -> None:
         StatusEvent(do="resume", day=33, at="08:00", vehicle="shared-001", split="fleet"),
         TopUpEvent(do="top_up", day=9, at="08:00", vehicle="shared-001", bundle="1gb"),
     )
-    engines: list[Written] = []
-
-    def engine(*names: str) -> Engine:
-        engines.append(Written(*names))
-        return engines[-1]
-
-    done = run(two_cars().model_copy(update={"timeline": timeline}), "bills", 1, engine=engine)
+    done, rows = lived(two_cars().model_copy(update={"timeline": timeline}))
     documents = done.evidence.documents
     kinds = {line.type for document in documents for line in document.applied_customer_billing_rate}
     assert {"suspended", "purchase"} <= kinds
     ours = billed_by_the_run(documents, tmp_path / "run")
     assert len(ours) == 6  # an invoice and two statements a month
-    assert ours == billed_by_the_store(engines[0].rows, tmp_path / "store")
+    assert ours == billed_by_the_store(rows, tmp_path / "store")
 
 
 def test_changes_of_plan_and_of_owner_are_billed_as_a_store_would(tmp_path: Path) -> None:
     scenario = two_cars()
-    sold, sims = issue(scenario)
+    _, sims = issue(scenario)
     first, second = sims["code-001"], sims["shared-001"]
-    engine = Written(OCS_HOST, OCS_REALM)
-    link = MemoryLink(engine)
-    link.command(Provision(sold, "start"), scenario.begins)
     sale = ChangeProfile(first.imsi, "two-apns", {"wifi": "buyer"}, {"fleet": "telematics-20"}, "r3")
     commands: list[tuple[int, Command]] = [
         (3, TopUp(first.imsi, "wifi", "1gb", "r1")),
@@ -129,25 +141,10 @@ def test_changes_of_plan_and_of_owner_are_billed_as_a_store_would(tmp_path: Path
         (25, MoveSim(second.imsi, "beta", "r6")),
         (32, ChangeProfile(second.imsi, "two-apns", {"wifi": "shared-001-driver"}, {}, "r7")),
     ]
-    events = [Event(scenario.begins + day * DAY, "", command) for day, command in commands]
-    cars = [
-        Car("code-001", first.imsi, None, telematics("fleet.acme"), hotspot("wifi")),
-        Car("shared-001", second.imsi, None, telematics("car.acme"), hotspot("car.acme")),
-    ]
-    World(cars, events, scenario.begins, scenario.ends, scenario.zone, 1, link).run()
-    books = Books(Register.of([sold]), tuple(link.books.changes), tuple(link.books.edrs), tuple(link.books.transfers))
-    cycles = cycles_between(scenario.begins, scenario.ends, "Europe/Berlin", 1)
-    documents = [document for cycle in cycles for document in close_cycle(cycle, books).documents]
+    done, rows = lived(scenario, [(scenario.begins + day * DAY, command) for day, command in commands])
+    documents = done.evidence.documents
     assert {document.customer.id for document in documents} > {"acme", "buyer", "code-001-driver"}
     plans = {line.product.id for document in documents for line in document.applied_customer_billing_rate}
     assert "telematics-20" in plans
     ours = billed_by_the_run(documents, tmp_path / "run")
-    assert ours == billed_by_the_store(engine.rows, tmp_path / "store")
-
-
-def telematics(apn: str) -> tuple[Telematics, ...]:
-    return (Telematics(apn, 100, 20_000_000, 0.5),)
-
-
-def hotspot(apn: str) -> tuple[Hotspot, ...]:
-    return (Hotspot("wifi", apn, 200, 200_000_000, 0.5, Habits()),)
+    assert ours == billed_by_the_store(rows, tmp_path / "store")
