@@ -5,8 +5,8 @@ Read in this order:
 - `close`: the door. `close_cycle` turns books into documents; it is pure, so a repeated run gives the same bytes.
 - `books`: all that billing reads: what was sold, the history of subscriptions, EDRs, ledger. `tenure`: one
   subscription in one cycle, read from its history. `usage`: what EDRs say, as far as settling needs it.
-- `sources`: what closing asks of records, and lists that answer it; `sums` answers in SQL (`sql`) over one `view`, which
-  has the same columns whether a store or Parquet files are behind it.
+- `sources`: what closing asks of records, and lists that answer it; `sums` answers in SQL (`sql`) over one `view`,
+  which has the same columns whether a store or Parquet files are behind it.
 - `settle`: settles postpaid use on the cycle's totals, pools too, and use that came late; `apportion` divides so that
   the parts add up. `rated`: a rated record for each EDR. `online`: messages and calls. `ledger`: prepaid buckets.
 - `invoice`, `statement`, `resale`, `credit`: what B2B payers owe, what B2C payers bought, what resellers owe and keep,

@@ -50,8 +50,8 @@ class View:
             ]
             files = ", ".join(map(quoted, paths))
             view.db.execute(
-                f"CREATE VIEW {name} AS SELECT {', '.join(cells)}, "
-                f"file_index::BIGINT << 32 | file_row_number AS number FROM read_parquet([{files}], file_row_number = true)"
+                f"CREATE VIEW {name} AS SELECT {', '.join(cells)}, file_index::BIGINT << 32 | file_row_number "
+                f"AS number FROM read_parquet([{files}], file_row_number = true)"
             )
         return view
 
