@@ -314,5 +314,19 @@ def test_every_edr_of_the_store_is_on_a_bill(store: Store) -> None:
     assert sum(int(row["edr"]) for row in rows) == sum(edr.octets_total for edr in edrs) == 60_300_450
 
 
+def test_the_records_are_printed_as_csv(store: Store) -> None:
+    db = store.where[:2]
+    rows = list(csv.DictReader(store.command("edrs", *db).splitlines()))
+    assert {row["edr_id"]: int(row["octets_total"]) for row in rows} == {
+        edr.edr_id: edr.octets_total for edr in _all(store)
+    }
+    of_one = list(csv.DictReader(store.command("edrs", *db, "--session", "w1").splitlines()))
+    assert {row["session_id"] for row in of_one} == {"w1"}
+    imsi = rows[0]["physical_imsi"]
+    assert len(store.command("edrs", *db, "--imsi", imsi).splitlines()) == 1 + len(rows)
+    assert len(store.command("edrs", *db, "--imsi", "001019999999999").splitlines()) == 1
+    assert "expected sqlite:///FILE" in store.command("edrs", "--db", "nowhere", status=2)
+
+
 def _all(store: Store) -> list[Edr]:
     return edrs_as_written(store.path)
