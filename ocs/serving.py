@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -36,11 +36,13 @@ from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.logs import tell
 from ocs.service import Service, spare_the_collector
 from ocs.store.checkpoint import Checkpoint
-from ocs.store.following import Follower
 from ocs.store.journal import Journal, MemoryJournal, StoreError, StoreInUseError
 from ocs.store.rows import Row, command_of
 from ocs.store.stores import open_journal
 from ocs.web import keeping as web
+
+if TYPE_CHECKING:
+    from ocs.store.following import Follower
 
 _STANDBY_SECONDS: Final = 0.25
 """Between two looks of a standby at the store that it waits for."""
@@ -210,6 +212,8 @@ async def _owned(settings: Settings, stopping: asyncio.Event) -> tuple[Journal, 
             if not settings.standby or not (following or isinstance(error, StoreInUseError)):
                 raise
             if following is None:
+                from ocs.store.following import Follower  # reading needs what takes long to import
+
                 tell(logging.WARNING, "standing by", reason=error)
                 _on_signals(stopping)
                 following = Follower(settings.store, Engine(settings.identity.host, settings.identity.realm))
