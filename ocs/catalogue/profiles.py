@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -103,3 +105,15 @@ class Profile(FileModel):
         if mistakes:
             raise ValueError("; ".join(mistakes))
         return self
+
+    def remarks(self) -> Iterator[str]:
+        """What is sound, and may surprise whoever sells it."""
+        parties: dict[str, set[Party]] = defaultdict(set)
+        for split in self.splits:
+            parties[split.apn].add(split.party)
+        for apn, both in parties.items():
+            if len(both) > 1:
+                yield (
+                    f"profile {self.id!r}: drivers share APN {apn!r} with an enterprise, so a gateway that loses the "
+                    "OCS is to retry and then terminate there (RFC 8506 8.14), the enterprise's traffic too"
+                )

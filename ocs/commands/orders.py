@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, cast
 import typer
 
 from ocs.changeset import Difference, parts_of
-from ocs.commands.options import AsJson, By, ControlPath, Db, Reason, RequestId, asked, bad, refused
+from ocs.commands.options import AsJson, By, ControlPath, Db, Reason, RequestId, asked, bad, errors, refused
 from ocs.files import FileError
 from ocs.inventory.provisioning import Provisioning, load_provisioning
 
@@ -152,6 +152,11 @@ def provision(
     else:
         for line in _told(differences):
             typer.echo(line)
+    changing = {item["id"] for item in differences if item["kind"] == "profile"}
+    for profile in wanted.profiles:
+        if profile.id in changing:
+            for remark in profile.remarks():
+                errors.print(f"note: {remark}")
     mistakes = list(dict.fromkeys(mistake for answer in told for mistake in answer["mistakes"]))
     if mistakes:
         if any(answer["stranded"] for answer in told) and not body["settle"]:

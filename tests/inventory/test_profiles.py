@@ -190,3 +190,9 @@ def test_records_name_the_apn_whatever_alias_the_client_sends() -> None:
     player.play("s1 Telematics I 0 | 1 ask", START)
     (edr,) = player.play("s1 U 1 | 1 used 1MB", START + 1).edrs
     assert edr.apn == "fleet.acme"
+
+
+def test_a_profile_that_puts_both_parties_on_one_apn_is_told_so() -> None:
+    assert list(provisioning(B2B, B2C).profiles[0].remarks()) == []
+    (remark,) = provisioning(B2B, {**B2C, "apn": "FLEET"}).profiles[0].remarks()
+    assert "drivers share APN 'fleet' with an enterprise" in remark

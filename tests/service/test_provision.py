@@ -41,6 +41,10 @@ def test_a_file_is_told_as_changes_and_done_once(said: Said, tmp_path: Path) -> 
     provision = ("provision", str(file), "--by", "ann", "--reason", "test")
     changes = ["~ SIM 001010000000002: payer of wifi driver-2 -> driver-3", "+ SIM 001010000000005"]
     assert sorted(said(*provision, "--dry-run"), reverse=True) == changes
+    file.write_text(text.replace("  - id: one-apn", "  - id: one-apn\n    version: 2"))
+    notes = [line for line in said(*provision, "--dry-run") if line.startswith("note: ")]
+    assert [line.split(":")[1] for line in notes] == [" profile 'one-apn'"]
+    file.write_text(text)
     # A session is open: nobody gets another payer unaware.
     exchange(said.port, ccr("I", 0, (200, -1, True)))  # type: ignore[attr-defined]
     refused = said(*provision, status=1)
