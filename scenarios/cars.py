@@ -40,6 +40,7 @@ def car_of(vehicle: str, sim: Sim, group: Group, scenario: Scenario, sold: Provi
         sim.msisdn,
         tuple(uses),
         _kind(vehicle, group, seed),
+        trips=None if group.trips is None else group.trips.of(vehicle),
         signals=tuple(_signals(group.traffic)),
         network=_network(group.network),
     )

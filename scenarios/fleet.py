@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from ocs.catalogue.plans import Plan
 from ocs.catalogue.prices import ClockTime
 from ocs.catalogue.profiles import Party, RatingGroup, Split
 from ocs.files import Duration, FileModel, Money, Volume
+from scenarios.trips import Journeys
 from sim.fleet.classes import CLASSES
 from sim.fleet.places import HOME_PLMN
+from sim.fleet.trips import Trip
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 """Lower case, since it becomes part of Session-Ids and file names."""
@@ -162,6 +164,25 @@ class Campaign(FileModel):
         return self
 
 
+class TripsFile(FileModel):
+    """Trips from elsewhere: see `scenarios.trips` for the form of the file."""
+
+    file: Annotated[str, Field(min_length=1)]
+    digest: str = ""
+    """Of what is in the file, once it was read."""
+    _journeys: Journeys = PrivateAttr(default_factory=lambda: Journeys({}, ""))
+
+    def holding(self, journeys: Journeys) -> TripsFile:
+        """The same, read."""
+        read = self.model_copy(update={"digest": journeys.digest})
+        read._journeys = journeys
+        return read
+
+    def of(self, vehicle: str) -> tuple[Trip, ...]:
+        """The trips of one car."""
+        return self._journeys.get(vehicle, ())
+
+
 class Group(FileModel):
     """Cars that are alike."""
 
@@ -180,6 +201,13 @@ class Group(FileModel):
     drivers: Drivers = Drivers()
     network: Network | None = None
     """Absent: a car is always served by the same node at home."""
+    trips: TripsFile | None = Field(default=None, json_schema_extra={"anyOf": [{"type": "string"}, {"type": "object"}]})
+    """A CSV file, beside the scenario's, with the columns vehicle, start and end: when the cars drive."""
+
+    @field_validator("trips", mode="before")
+    @classmethod
+    def _file_name(cls, value: object) -> object:
+        return {"file": value} if isinstance(value, str) else value
 
     @field_validator("classes", mode="before")
     @classmethod

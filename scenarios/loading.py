@@ -10,6 +10,7 @@ from ocs.files import FileError, Mistake, in_order, line_of, read_whole, read_ya
 from ocs.inventory.provisioning import Provisioning
 from scenarios.checks import REGISTRY
 from scenarios.schema import Scenario
+from scenarios.trips import read_trips
 
 LIBRARY = Path(__file__).parent / "library"
 
@@ -45,9 +46,27 @@ def load(path: Path) -> Scenario:
     tree["provisioning"] = sold or Provisioning()
     tree.pop("include", None)
     scenario = read_whole(Scenario, tree, file, mistakes, missed, stand_ins=_ANY_SCENARIO, follow=sold is not None)
+    if scenario is not None:
+        scenario = _with_trips(scenario, path, mistakes)
     if mistakes or scenario is None:
         raise FileError(in_order(mistakes))
     return scenario
+
+
+def _with_trips(scenario: Scenario, path: Path, mistakes: list[Mistake]) -> Scenario:
+    """The scenario with the trips that its groups have from files."""
+    groups = []
+    for group in scenario.fleet:
+        if group.trips is not None:
+            file, ids = path.parent / group.trips.file, group.vehicle_ids()
+            try:
+                journeys = read_trips(file, ids, scenario.begins, scenario.ends, scenario.zone)
+            except FileError as error:
+                mistakes += error.mistakes
+            else:
+                group = group.model_copy(update={"trips": group.trips.holding(journeys)})
+        groups.append(group)
+    return scenario.model_copy(update={"fleet": tuple(groups)})
 
 
 def _read_provisioning(path: Path, tree: Any, mistakes: list[Mistake], missed: set[str]) -> Provisioning | None:
