@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from conformance.cases import Case, cases
+from conformance.cases import cases
 from conformance.options import (
     ApnOption,
     FileArgument,
@@ -40,13 +41,20 @@ from conformance.runner import Progress, RunResult, run_cases, run_gateway_cases
 from conformance.selection import Expected, Selection, expected_seconds, fitting, load_expected
 from conformance.sut.given import Options
 from conformance.sut.ics import Ics, IcsError, split_address
-from conformance.sut.own import started_serve
+from conformance.sut.own import started_pgw, started_serve
 from conformance.tester.request import Node
 from conformance.tester.station import Station
 from conformance.verdicts import CaseResult, Verdict
 
 WORKERS = min(64, 2 * (os.cpu_count() or 1))
 _COLOURS = {"PASS": "green", "FAIL": "bold red", "ERROR": "bold red", "NON-STRICT": "yellow", "INFO": "blue"}
+
+
+class Side(Enum):
+    """Of our own."""
+
+    OCS = "ocs"
+    PGW = "pgw"
 
 
 def run(
@@ -65,6 +73,9 @@ def run(
     area: Annotated[list[str] | None, typer.Option(help="PEER, HDR, AVP, SEQ ...")] = None,
     level: Annotated[list[str] | None, typer.Option(help="MUST, SHOULD ...")] = None,
     severity: Annotated[list[str] | None, typer.Option(help="money, security, interop, parsing")] = None,
+    side: Annotated[
+        Side | None, typer.Option(help="Which of our own is tested where no other is given; our OCS if this is not.")
+    ] = None,
     strict: Annotated[bool, typer.Option(help="NON-STRICT is a failure, and every level binds.")] = False,
     expected: Annotated[Path | None, typer.Option(help="Known deviations: a list of {id, reason, until}.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn.")] = 1,
@@ -89,12 +100,18 @@ def run(
         raise bad(*error.mistakes) from None
     if out.exists() and not out.is_dir():
         raise bad(f"--out {out}: expected a folder, this is a file")
+    own = file is None and ocs is None
+    if side is not None and not own:
+        raise bad("--side is for our own: of another system it stands in the PIXIT (sut.side)")
     screen = console(quiet=as_json)
     with ExitStack() as stack:
-        own = file is None and ocs is None
+        station: Station | None = None
         if own:
-            screen.print("nothing given: our own OCS is started as a process and tested")
-        ics = stack.enter_context(started_serve()) if own else given(options)
+            screen.print(f"nothing given: our own {'gateway' if side is Side.PGW else 'OCS'} is started and tested")
+        if own and side is Side.PGW:
+            ics, station = stack.enter_context(started_pgw())
+        else:
+            ics = stack.enter_context(started_serve()) if own else given(options)
         if not ics.subscribers.rich:
             raise bad("a subscriber of role rich is needed: --imsi and --apn, or in the PIXIT")
         chosen = replace(selection, side=ics.sut.side).chosen()
@@ -108,7 +125,10 @@ def run(
         if ics.sut.side == "ocs":
             result = run_cases(ics, chosen, seed=seed, workers=workers, progress=_teller(screen))
         else:
-            result = _run_gateway(ics, chosen, seed, screen)
+            if station is None:
+                station = stack.enter_context(closing(_station(ics)))
+                screen.print(f"waiting for the gateway to dial {ics.sut.address} (realm {ics.tester.origin_realm})")
+            result = run_gateway_cases(ics, station, chosen, seed=seed, progress=_teller(screen))
         result.left_out = left
     report = build(
         result, strict=strict, known=known.reasons, stimuli={case.id: case.stimulus for case in cases().values()}
@@ -124,8 +144,8 @@ def run(
     raise typer.Exit(3 if not result.reachable else 0 if report.passed else 1)
 
 
-def _run_gateway(ics: Ics, chosen: list[Case], seed: int, screen: Console) -> RunResult:
-    """The tester listens where `sut.address` says, and waits for the gateway."""
+def _station(ics: Ics) -> Station:
+    """The tester as an OCS: it listens where `sut.address` says, and perhaps at `sut.alternate` as a second one."""
     try:
         station = Station(Node(ics.tester.ocs_host, ics.tester.origin_realm), split_address(ics.sut.address))
     except OSError as error:
@@ -135,11 +155,7 @@ def _run_gateway(ics: Ics, chosen: list[Case], seed: int, screen: Console) -> Ru
             station.add_alternate(split_address(ics.sut.alternate))
         except OSError as error:
             raise bad(f"sut.alternate {ics.sut.alternate}: cannot listen there: {error.strerror}") from None
-    screen.print(f"waiting for the gateway to dial {ics.sut.address} (realm {ics.tester.origin_realm})")
-    try:
-        return run_gateway_cases(ics, station, chosen, seed=seed, progress=_teller(screen))
-    finally:
-        station.close()
+    return station
 
 
 def _seconds(text: str) -> float:

@@ -88,19 +88,6 @@ def unknown_final_action_skipped(answer: Message, _: Message | None) -> list[byt
 
 
 @on_told
-def zero_validity_of_none(answer: Message, _: Message | None) -> list[bytes]:
-    """A grant without Validity-Time is taken for one of a second."""
-
-    def service(item: Avp) -> bytes | None:
-        if item.name != "Multiple-Services-Credit-Control" or item.tree.first("Validity-Time") is not None:
-            return None
-        granted = item.tree.first("Granted-Service-Unit") is not None
-        return avp(item.name, [item.data, avp("Validity-Time", 1)]) if granted else None
-
-    return [replaced(answer, service)]
-
-
-@on_told
 def every_session_moves(answer: Message, _: Message | None) -> list[bytes]:
     """Sessions go on at the second OCS whatever CC-Session-Failover says."""
     return (

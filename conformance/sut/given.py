@@ -182,13 +182,21 @@ subscribers:
 # {{session_id}} are filled in (shell: quoted). Cases whose hook is missing are N-A "needs hook X".
 hooks: {{}}
   # top_up:  {{command: "my-ocs topup {{imsi}} --split {{split}} --volume 10MB", settle_seconds: 0.5}}
-  # suspend: {{http: {{method: POST, url: "http://ocs/api/{{imsi}}/{{split}}/suspend", body: "{{{{}}}}"}}}}
+  # suspend:                   # other braces stay in a body; in a command or URL they are written twice
+  #   http: {{method: POST, url: "http://ocs/api/{{imsi}}/{{split}}/state", body: '{{"state": "suspended"}}',
+  #          headers: {{Content-Type: application/json}}}}
   # resume:  {{command: "..."}}
   # edrs:    # prints CSV with a header; columns: our name for yours
   #   command: "my-ocs edrs --imsi {{imsi}}"
-  #   columns: {{session_id: sid, request_number: reqno, imsi: imsi, virtual_imsi: vimsi, rating_group: rg, apn: apn,
-  #             octets: volume, plan: tariff, subscription: sub, payer: account, overrun: overrun}}
-  # provision: {{command: "my-ocs provision pixit-provision/{{what}}.json"}}   # exit status says accepted or refused
+  #   columns: {{session_id: sid, request_number: reqno, imsi: imsi, virtual_imsi: vimsi, virtual_iccid: viccid,
+  #             rating_group: rg, apn: apn, octets: volume, plan: tariff, subscription: sub, payer: account,
+  #             overrun: overrun}}
+  # invoices: # prints CSV: what the bills would say if the cycle ended now, a row for each SIM on each document
+  #   command: "my-billing preview"
+  #   columns: {{document: invoice, payer: account, imsi: imsi, virtual_iccid: viccid, octets: volume,
+  #             included: free, overage: excess, period_start: from, period_end: to}}
+  # provision: {{command: "my-ocs provision orders/{{what}}{{imsi}}.json"}}   # exit status says accepted or refused
+  # alter:   {{command: "my-ocs alter {{imsi}} {{what}}"}}   # group_to_enterprise, new_owner, no_profile
   # kill:    {{command: "kill -9 $(cat ocs.pid)"}}
   # stop:    {{command: "kill $(cat ocs.pid)"}}
   # restart: {{command: "my-ocs start"}}
