@@ -67,14 +67,11 @@ class Selection:
 
 def fitting(chosen: Sequence[Case], ics: Ics, budget_seconds: float, workers: int) -> tuple[list[Case], list[Case]]:
     """The most severe cases that fit into a time, and those left out."""
-    taken, left, spent = [], [], 0.0
+    taken: list[Case] = []
+    left: list[Case] = []
     for case in chosen:
-        cost = _cost(case, ics) / (1 if case.destructive else workers)
-        if spent + cost <= budget_seconds:
-            taken.append(case)
-            spent += cost
-        else:
-            left.append(case)
+        fits = expected_seconds([*taken, case], ics, workers) <= budget_seconds
+        (taken if fits else left).append(case)
     return taken, left
 
 

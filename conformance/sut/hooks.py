@@ -16,6 +16,10 @@ from urllib.parse import quote
 from conformance.sut.ics import HookName, HookSpec, Http
 
 _SECONDS_MAX: Final = 60
+_NOT_FOUND: Final = 126
+"""From this exit status on a shell says that it could not run a command, or that a signal ended it."""
+_WORDS_MAX: Final = 200
+"""Octets of an HTTP error that are told."""
 
 
 class HookMissing(Exception):  # noqa: N818
@@ -27,7 +31,14 @@ class HookMissing(Exception):  # noqa: N818
 
 
 class HookFailed(Exception):  # noqa: N818
-    """The hook was there and did not work: an error of the test bed, not of the SUT."""
+    """The hook was there and did not work: an error of the test bed, not of the SUT.
+
+    `refusal`: it did work, and the SUT said no, by an exit status below 126 or an HTTP status 4xx other than 404.
+    """
+
+    def __init__(self, text: str, *, refusal: bool = False) -> None:
+        super().__init__(text)
+        self.refusal = refusal
 
 
 class Hooks:
@@ -63,11 +74,13 @@ class Hooks:
         """Works the hook; whether its exit status, or HTTP status, says that the SUT took what it was told.
 
         Raises:
-            HookMissing: there is none.
+            HookMissing: there is none. HookFailed: it could not be worked at all.
         """
         try:
             self.call(name, **values)
-        except HookFailed:
+        except HookFailed as failed:
+            if not failed.refusal:
+                raise
             return False
         return True
 
@@ -82,7 +95,7 @@ class Hooks:
 
 
 def _fill(template: str, values: dict[str, object], *, quoted: bool) -> str:
-    """`{name}` replaced by the value of that name; braces around anything else stay as they are."""
+    """`{name}` replaced by the value of that name; other braces are written twice."""
     if quoted:
         texts = {name: shlex.quote(str(value)) for name, value in values.items()}
     else:
@@ -100,21 +113,30 @@ def _run(name: str, command: str) -> str:
         raise HookFailed(f"hook {name}: no end within {_SECONDS_MAX} s: {command}") from None
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
-        raise HookFailed(f"hook {name}: exit status {done.returncode}: {command}: {''.join(last)}")
+        words = f"hook {name}: exit status {done.returncode}: {command}: {''.join(last)}"
+        raise HookFailed(words, refusal=0 < done.returncode < _NOT_FOUND)
     return done.stdout
 
 
 def _fetch(name: str, http: Http, values: dict[str, object]) -> str:
-    body = http.body.encode() if http.body is not None else None
-    for key, value in values.items() if body is not None else ():
-        body = body.replace(f"{{{key}}}".encode(), str(value).encode()) if body is not None else None
-    request = urllib.request.Request(
-        _fill(http.url, values, quoted=False), data=body, headers=http.headers, method=http.method
-    )
+    body = http.body or ""
+    for key, value in values.items():
+        body = body.replace(f"{{{key}}}", str(value))  # all other braces stay: it may be JSON
+    try:
+        request = urllib.request.Request(
+            _fill(http.url, values, quoted=False),
+            data=body.encode() if http.body is not None else None,
+            headers=http.headers,
+            method=http.method,
+        )
+    except ValueError as error:
+        raise HookFailed(f"hook {name}: {http.url}: {error}") from None
     try:
         with urllib.request.urlopen(request, timeout=_SECONDS_MAX) as answer:
             return str(answer.read().decode("utf-8", "replace"))
     except urllib.error.HTTPError as error:
-        raise HookFailed(f"hook {name}: HTTP {error.code} from {request.full_url}") from None
+        words = error.read(_WORDS_MAX).decode("utf-8", "replace").strip()
+        refusal = 400 <= error.code < 500 and error.code != 404
+        raise HookFailed(f"hook {name}: HTTP {error.code} from {request.full_url}: {words}", refusal=refusal) from None
     except OSError as error:
         raise HookFailed(f"hook {name}: {request.full_url}: {error}") from None
