@@ -291,6 +291,7 @@ class World:
         session, connection = found
         now = self._now
         self.seen.pushes.append(Push(connection.vehicle, now, push))
+        connection.catch_up(now)
         answer = session.on_push(push, now)
         self._wakers[connection.vehicle, connection.apn](now)
         return answer
