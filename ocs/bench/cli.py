@@ -80,3 +80,19 @@ def takeover(
     with Console(stderr=True, quiet=as_json).status("opening sessions"):
         rows = list(measure(sessions))
     show(rows, as_json)
+
+
+@bench_commands.command("bill")
+def bill(
+    sims: Annotated[int, typer.Option(min=100, help="SIMs of the largest month.")] = 100_000,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON and nothing else.")] = False,
+) -> None:
+    """CPU seconds and memory of closing a month of 1 k, 10 k and 100 k SIMs with a hundred EDRs each, documents too."""
+    if find_spec("duckdb") is None:
+        typer.echo("bills from files need DuckDB: pip install 'splitsim[report]'", err=True)
+        raise typer.Exit(2)
+    from ocs.bench.bill import measure
+
+    with Console(stderr=True, quiet=as_json).status("closing months"):
+        rows = list(measure(sims))
+    show(rows, as_json, of="the process that bills")

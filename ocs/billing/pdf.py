@@ -60,7 +60,7 @@ def _page(document: Document) -> dict[str, Any]:
         "facts": list(_facts(document)),
         "lines": {
             "heads": ["Description", "Quantity", "", f"Price {currency}", f"Amount {currency}"],
-            "rows": [_line(line) for line in document.applied_customer_billing_rate],
+            "rows": [_line(line, _several_splits(document)) for line in document.applied_customer_billing_rate],
             "none": "Nothing was bought in this period.",
         },
         "totals": list(_totals(document)),
@@ -94,13 +94,24 @@ def _facts(document: Document) -> Iterable[tuple[str, str]]:
     yield "Account", document.customer.id
 
 
-def _line(line: Line) -> dict[str, Any]:
+def _several_splits(document: Document) -> bool:
+    """Whether lines have to say which split they are of: plans alone do not tell them apart."""
+    return len({line.split.id for line in document.applied_customer_billing_rate}) > 1
+
+
+def _split_in_words(split: Reference) -> str:
+    return "the SIM itself" if split.id == "sim" else f"split {split.id}"
+
+
+def _line(line: Line, with_split: bool) -> dict[str, Any]:
     count = line.quantity
     if line.type != "overage":
         count = min(count, round(count, _QUANTITY_PLACES), key=lambda number: len(str(number)))
     detail = line.description
     if line.date:
         detail = day_in_words(datetime.fromisoformat(line.date).date())
+    if with_split and line.type != "split_fee":  # its name says it
+        detail = " · ".join(filter(None, (_split_in_words(line.split), detail)))
     return {
         "name": line.name,
         "detail": detail,

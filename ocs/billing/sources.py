@@ -6,10 +6,14 @@ in ranges: with records that fit no memory, accounts are closed one range after 
 
 from __future__ import annotations
 
+import csv
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from ocs.billing.ledger import BucketMovements, bucket_movements
 from ocs.billing.rated import RatedRecord, rated_records
@@ -59,6 +63,9 @@ class Records(Protocol):
 
     def rated(self, settlements: Iterable[Settlement]) -> Iterator[RatedRecord]:
         """A rated record for each EDR of octets that was settled."""
+
+    def write_rated(self, settlements: Iterable[Settlement], path: Path) -> None:
+        """The same as CSV in a new file, without a header."""
 
 
 class Source(Protocol):
@@ -113,6 +120,11 @@ class _Listed:
             by_subscription[edr.subscription_id or ""].append(edr)
         for settlement in settlements:
             yield from rated_records(settlement, by_subscription, self._cycle)
+
+    def write_rated(self, settlements: Iterable[Settlement], path: Path) -> None:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            rows = map(msgspec.structs.astuple, self.rated(settlements))
+            csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def beside(edrs: Iterable[Edr]) -> dict[str, Beside]:

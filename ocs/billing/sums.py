@@ -106,7 +106,7 @@ class Sums(Records):
                 yield RatedRecord(*row)
 
     def write_rated(self, settlements: Iterable[Settlement], path: Path) -> None:
-        """The same as CSV in a new file, without a header."""
+        """See `Records`."""
         if self._is_settled(settlements):
             self._do(f"COPY ({_RATED}) TO {quoted(path)} (FORMAT csv, HEADER false)")
         else:
