@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from ocs.billing.documents import Document, Line, Party
+from ocs.billing.documents import Document, Line, Party, Reference, SimUse
 from ocs.billing.wording import day_in_words
 
 _MB = Decimal(1_000_000)
@@ -158,7 +158,7 @@ def _sims(document: Document) -> dict[str, Any]:
         "rows": [
             [
                 use.iccid,
-                f"{use.product.name}, late, of {use.late_of}" if use.late_of else use.product.name,
+                _used_of(use, _several_splits(document)),
                 *map(_megabytes, (use.octets, use.octets_in_bundle, use.octets_overage)),
                 f"{use.overage.value:,.{places}f}",
             ]
@@ -166,6 +166,11 @@ def _sims(document: Document) -> dict[str, Any]:
         ],
         "remarks": [],
     }
+
+
+def _used_of(use: SimUse, with_split: bool) -> str:
+    parts = [use.product.name, _split_in_words(use.split) if with_split else ""]
+    return ", ".join(filter(None, [*parts, f"late, of {use.late_of}" if use.late_of else ""]))
 
 
 def _buckets(document: Document) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 
 from ocs.billing.close import CycleClose, close_cycle
 from ocs.billing.credit import CreditOrder, credit_note, mistakes
@@ -99,7 +98,7 @@ def reconcile_command(
         "overrun",
         "unattributed",
     )
-    Console(highlight=False).print(table(found.rows, (*names, "rounding_octets", "rounding_micros")))
+    paper().print(table(found.rows, (*names, "rounding_octets", "rounding_micros")))
     for difference in found.differences:
         errors.print(str(difference))
     if found.differences:
