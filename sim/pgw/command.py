@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, cast, get_args
 
 import typer
 from rich.console import Console
@@ -36,7 +36,7 @@ from sim.options import (
     some,
     volume,
 )
-from sim.pgw.bearer import Bearer, Settings
+from sim.pgw.bearer import Bearer, Personality, Settings
 from sim.pgw.door import Door
 from sim.pgw.drive import Device, Tally, Traffic
 from sim.pgw.gateway import Gateway
@@ -45,6 +45,7 @@ from sim.pgw.telling import Teller, code_in_words
 FLEET, WIFI = ("fleet.acme", 100), ("internet", 200)
 """What a car of the demo catalogue uses: APN and rating group of the car maker's split and of the driver's."""
 
+_PERSONALITIES: tuple[str, ...] = get_args(Personality)
 _HANDLINGS = {handling.name.lower().replace("_", "-"): handling for handling in CreditControlFailureHandling}
 
 
@@ -74,6 +75,9 @@ def pgw_command(
     ccfh: Annotated[
         str, typer.Option(metavar="|".join(_HANDLINGS), help="Failure handling until the OCS states one.")
     ] = "terminate",
+    personality: Annotated[
+        str, typer.Option(metavar="|".join(_PERSONALITIES), help="Whose habits the gateway has.")
+    ] = "standard",
     host: HostOption = "pgw.example",
     realm: RealmOption = "example",
     reconnect: ReconnectOption = "1s",
@@ -102,6 +106,8 @@ def pgw_command(
     reconnect_seconds = mistakes.read("--reconnect", reconnect, some(duration), 1)
     if ccfh not in _HANDLINGS:
         mistakes.add("--ccfh", f"expected {', '.join(_HANDLINGS)}", ccfh)
+    if personality not in _PERSONALITIES:
+        mistakes.add("--personality", f"expected {', '.join(_PERSONALITIES)}", personality)
     watchdog_seconds = mistakes.read("--watchdog", watchdog, some(duration), 1)
     door_at = None if control is None else mistakes.read("--control", control, address, Address("", 0))
     connections = _connections(apns, rating_groups, mistakes)
@@ -115,6 +121,7 @@ def pgw_command(
         tx_seconds=tx_seconds,
         failure_handling=_HANDLINGS[ccfh],
         retry_seconds=retry_seconds,
+        personality=cast(Personality, personality),
     )
     console = Console(quiet=as_json, highlight=False, soft_wrap=True)
     teller = Teller(_sayer(console))

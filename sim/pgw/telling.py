@@ -19,6 +19,7 @@ from ocs.gy.messages import (
     ResultCode,
     TariffChangeUsage,
     TerminationCause,
+    UsedServiceUnit,
 )
 
 _LETTERS = {CcRequestType.INITIAL: "I", CcRequestType.UPDATE: "U", CcRequestType.TERMINATION: "T"}
@@ -108,7 +109,7 @@ def _message(text: str | None) -> str:
 
 def _service_asks(mscc: MultipleServicesCreditControl) -> str:
     words = [
-        f"used {unit.cc_total_octets:,}" + _PERIODS.get(unit.tariff_change_usage, "")  # type: ignore[arg-type]
+        f"used {_octets(unit):,}" + _PERIODS.get(unit.tariff_change_usage, "")  # type: ignore[arg-type]
         for unit in mscc.used_service_unit
     ]
     reasons = [*mscc.reporting_reason, *(unit.reporting_reason for unit in mscc.used_service_unit[:1])]
@@ -117,7 +118,18 @@ def _service_asks(mscc: MultipleServicesCreditControl) -> str:
         words.append(f"({', '.join(told)})")
     if mscc.requested_service_unit is not None:
         words.append("asks")
-    return f"{mscc.rating_group}: {' '.join(words)}"
+    return f"{_service(mscc)}: {' '.join(words)}"
+
+
+def _service(mscc: MultipleServicesCreditControl) -> str:
+    return "all" if mscc.rating_group is None else str(mscc.rating_group)
+
+
+def _octets(used: UsedServiceUnit) -> int:
+    """In all, be it told in two parts."""
+    if used.cc_total_octets is not None:
+        return used.cc_total_octets
+    return (used.cc_input_octets or 0) + (used.cc_output_octets or 0)
 
 
 def _service_gets(mscc: MultipleServicesCreditControl) -> str:
@@ -132,4 +144,4 @@ def _service_gets(mscc: MultipleServicesCreditControl) -> str:
     if mscc.final_unit_indication is not None:
         action = mscc.final_unit_indication.final_unit_action.name.lower().replace("_", " ")
         words.append(f"final units, then {action}")
-    return f"{mscc.rating_group}: {', '.join(words) or 'noted'}"
+    return f"{_service(mscc)}: {', '.join(words) or 'noted'}"

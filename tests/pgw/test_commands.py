@@ -70,6 +70,18 @@ async def test_pgw_as_json_and_several_rating_groups_and_cars() -> None:
 
 
 @wired
+async def test_pgw_with_the_habits_of_open5gs_names_no_rating_group_and_is_charged_all_the_same() -> None:
+    async with ocs(world("two_apns")) as system:
+        status, out, _ = await splitsim(
+            "pgw", "--ocs", f"127.0.0.1:{system.server.port}", "--personality", "open5gs", "--apn", "fleet.acme",
+            "--rg", "100", "--octets", "2500kB", "--rate", "10MB", "--for", "5s",
+        )  # fmt: skip
+        assert status == 0
+        assert "CCR-U 1  all: used 1,000,000 (quota exhausted) asks" in out
+        assert sum(edr.octets_total for edr in system.edrs) == 2_500_000
+
+
+@wired
 async def test_pgw_detaches_when_it_is_interrupted() -> None:
     async with ocs(world("two_apns")) as system:
         status, out, _ = await splitsim(
@@ -150,6 +162,7 @@ BAD = [
         ["--imsi 12x:", "--rate 0:", "--octets 1.5:", "--for 3y:", "--ccfh maybe:"],
     ),
     (("pgw", "--ocs", "a:1", "--apn", "x"), ["--apn x: expected with --rg"]),
+    (("pgw", "--ocs", "a:1", "--personality", "mine"), ["--personality mine: expected standard, open5gs"]),
     (
         ("pgw", "--ocs", "a:1", "--apn", "x", "--apn", "y", "--rg", "1"),
         ["--rg [1]: expected one for each of the 2 APNs"],
