@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ocs import control
 from ocs.gy.client import GyClient
 from ocs.gy.codec import decode
 from ocs.gy.messages import (
@@ -42,8 +43,15 @@ DEMO = Path(__file__).parents[2] / "ocs" / "demo.yaml"
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    """The demo catalogue, with a store."""
+    """The demo catalogue, with a store, for one test that ends or kills it."""
     with Served(tmp_path, "--db", "sqlite:///ocs.db") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The demo catalogue, with a store, for all tests that leave it as it is; each has a SIM of its own."""
+    with Served(tmp_path_factory.mktemp("shared"), "--db", "sqlite:///ocs.db") as running:
         yield running
 
 
@@ -112,11 +120,10 @@ def accept(push: Rar | Asr) -> Raa | Asa:
     return kind(session_id=push.session_id, origin_host="pgw.example", origin_realm="example", result_code=2001)
 
 
-def test_it_says_what_it_serves(served: Served) -> None:
-    said = "".join(served.said)
+def test_it_says_what_it_serves(shared: Served) -> None:
+    said = "".join(shared.said)
     for word in ("001010000000001", "fleet.acme", "internet", "car.acme", "sqlite:///ocs.db", "splitsim pgw --ocs"):
         assert word in said
-    assert served.stop() == 0
 
 
 def test_a_captured_gateway_is_answered_as_it_needs(tmp_path: Path) -> None:
@@ -167,12 +174,11 @@ def judged(request: bytes, octets: bytes) -> int:
 
 
 def usage(served: Served) -> dict[tuple[str, str], dict[str, int]]:
-    done = splitsim("usage", "--control", served.control, "--json", cwd=served.log.parent)
-    assert done.returncode == 0, done.stderr
-    return {(row["imsi"], row["split"]): row for row in json.loads(done.stdout)}
+    rows = control.ask(served.log.parent / served.control, "usage")
+    return {(row["imsi"], row["split"]): row for row in rows}
 
 
-def test_python_diameter_runs_a_session_and_reads_every_answer(served: Served) -> None:
+def test_python_diameter_runs_a_session_and_reads_every_answer(shared: Served) -> None:
     from diameter.message import Message
     from diameter.message.commands import CapabilitiesExchangeAnswer, CreditControlAnswer
 
@@ -180,7 +186,7 @@ def test_python_diameter_runs_a_session_and_reads_every_answer(served: Served) -
     from ocs.gy.framing import FLAG_PROXIABLE, FLAG_REQUEST, Header
 
     results = []
-    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", shared.port), timeout=10) as connection:
         cer = next(c for c in ALL if c.command == "CER")
         connection.sendall(cer.octets)
         cea = Message.from_bytes(received(connection))
@@ -225,15 +231,16 @@ def test_a_purchase_brings_the_driver_back_and_explain_tells_why(served: Served,
 
 
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="needs tshark (Debian: tshark)")
-def test_tshark_finds_nothing_wrong_in_a_session_from_the_journal(served: Served, tmp_path: Path) -> None:
+def test_tshark_finds_nothing_wrong_in_a_session_from_the_journal(shared: Served, tmp_path: Path) -> None:
     exchange(
-        served.port,
+        shared.port,
         ccr("I", 0, (100, -1, True), (200, -1, True), imsi="001010000000003", apn="car.acme"),
         ccr("U", 1, (100, 3, True), (200, 10 * MB, True), imsi="001010000000003", apn="car.acme"),
         ccr("T", 2, (100, 5, False), imsi="001010000000003", apn="car.acme"),
     )
-    words = ("explain", "pgw.example;001010000000003;car.acme", "--db", "sqlite:///ocs.db", "--pcap", "x.pcap")
-    assert splitsim(*words, cwd=tmp_path).returncode == 0
+    words = ("explain", "pgw.example;001010000000003;car.acme", "--db", "sqlite:///ocs.db")
+    done = splitsim(*words, "--pcap", str(tmp_path / "x.pcap"), cwd=shared.log.parent)
+    assert done.returncode == 0, done.stderr
     show = ["tshark", "-r", str(tmp_path / "x.pcap"), "-d", "tcp.port==3868,diameter", "-T", "fields"]
     kinds = subprocess.run([*show, "-e", "diameter.cmd.code", "-e", "diameter.CC-Request-Type"], **TEXT)  # type: ignore[call-overload]
     assert kinds.stdout.split() == ["272", "1", "272", "1", "272", "2", "272", "2", "272", "3", "272", "3"]
@@ -291,12 +298,12 @@ def test_every_mistake_of_the_command_line_is_told_at_once(tmp_path: Path) -> No
     assert any(line.startswith("wrong.yaml:2: sims.0.imsi") for line in lines)
 
 
-def test_a_busy_port_and_a_busy_store_are_told(served: Served, tmp_path: Path) -> None:
-    port = splitsim("serve", "--gy", f"127.0.0.1:{served.port}", cwd=tmp_path)
+def test_a_busy_port_and_a_busy_store_are_told(shared: Served) -> None:
+    port = splitsim("serve", "--gy", f"127.0.0.1:{shared.port}", cwd=shared.log.parent)
     assert (port.returncode, len(port.stderr.splitlines())) == (2, 1)
-    assert re.match(rf"--gy 127\.0\.0\.1:{served.port}: .*in use", port.stderr)
-    store = splitsim("serve", "--gy", "127.0.0.1:0", "--db", "sqlite:///ocs.db", cwd=tmp_path)
-    expected = f"--db ocs.db: in use by another process (pid {served.process.pid})\n"
+    assert re.match(rf"--gy 127\.0\.0\.1:{shared.port}: .*in use", port.stderr)
+    store = splitsim("serve", "--gy", "127.0.0.1:0", "--db", "sqlite:///ocs.db", cwd=shared.log.parent)
+    expected = f"--db ocs.db: in use by another process (pid {shared.process.pid})\n"
     assert (store.returncode, store.stderr) == (2, expected)
 
 
@@ -307,15 +314,19 @@ def test_a_file_that_is_no_store_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "text.db").read_text().startswith("not a database")
 
 
-@pytest.mark.parametrize(
-    "garbage", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x00" * 64, b"\x16\x03\x01\x02\x00\x01" * 20]
-)
-def test_garbage_on_the_socket_closes_that_connection_and_no_other(served: Served, garbage: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as connection:
-        connection.sendall(garbage)
-        assert connection.recv(1000) == b""
-    (answer,) = exchange(served.port, ccr("I", 0, (200, -1, True)))
-    assert answer.result_code == 2001
+def test_garbage_on_the_socket_closes_that_connection_and_no_other(shared: Served) -> None:
+    with socket.create_connection(("127.0.0.1", shared.port), timeout=10) as good:
+        good.sendall(next(capture for capture in ALL if capture.command == "CER").octets)
+        received(good)
+        for garbage in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x00" * 64, b"\x16\x03\x01\x02\x00\x01" * 20):
+            with socket.create_connection(("127.0.0.1", shared.port), timeout=10) as connection:
+                connection.sendall(garbage)
+                assert connection.recv(1000) == b""
+        (answer,) = exchange(shared.port, ccr("I", 0, (200, -1, True), imsi="001010000000001"))
+        assert answer.result_code == 2001
+        good.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            good.recv(1)
 
 
 def test_a_control_socket_that_is_not_there_is_told(tmp_path: Path) -> None:
