@@ -31,6 +31,7 @@ FLEET, WIFI = 100, 200
 EVENT_SECONDS = 1_767_225_600
 """Event-Timestamp of every request: 2026-01-01. A served OCS sees that it is stale, and takes the time of receipt."""
 _APN = "car.acme"
+_CHARGING_IDS = 0x5A000000
 
 
 def provisioning(sims: int) -> Provisioning:
@@ -71,6 +72,24 @@ def imsi(number: int) -> str:
     return f"00101{number:010d}"
 
 
+def _msisdn(number: int) -> str:
+    return f"49170{number:07d}"
+
+
+def _session_id(session: int) -> str:
+    return f"pgw.example;1795403934;{session:06d};bench"
+
+
+def identities(session: int, sim: int) -> tuple[bytes, ...]:
+    """What tells the octets of one session's requests from another's: of the same lengths for all (up to a million)."""
+    return (
+        _session_id(session).encode(),
+        imsi(sim).encode(),
+        _msisdn(sim).encode(),
+        (_CHARGING_IDS + session).to_bytes(4),
+    )
+
+
 def ccr(
     kind: CcRequestType, session: int, number: int, sim: int, rating_groups: tuple[int, ...], hot: bool = False
 ) -> Ccr:
@@ -80,9 +99,9 @@ def ccr(
     `hot`: one SIM has all sessions, and no NSAPI tells its bearers apart; the Charging-Id does.
     """
     initial = kind is CcRequestType.INITIAL
-    identities = (
+    subscriber = (
         (SubscriptionIdType.END_USER_IMSI, imsi(sim)),
-        (SubscriptionIdType.END_USER_E164, f"49170{sim:07d}"),
+        (SubscriptionIdType.END_USER_E164, _msisdn(sim)),
     )
     used = UsedServiceUnit(
         reporting_reason=ReportingReason.QUOTA_EXHAUSTED,
@@ -91,7 +110,7 @@ def ccr(
         cc_output_octets=SLICE_OCTETS - SLICE_OCTETS // 5,
     )
     return Ccr(
-        session_id=f"pgw.example;1795403934;{session};bench",
+        session_id=_session_id(session),
         origin_host="pgw.example",
         origin_realm="example",
         destination_realm="example",
@@ -101,7 +120,7 @@ def ccr(
         destination_host=None if initial else "ocs.example",
         event_timestamp=EVENT_SECONDS,
         subscription_id=tuple(
-            SubscriptionId(subscription_id_type=kind, subscription_id_data=data) for kind, data in identities
+            SubscriptionId(subscription_id_type=kind, subscription_id_data=data) for kind, data in subscriber
         ),
         requested_action=RequestedAction.DIRECT_DEBITING,
         aoc_request_type=1,
@@ -117,7 +136,7 @@ def ccr(
         ),
         service_information=ServiceInformation(
             ps_information=PsInformation(
-                charging_id=session,
+                charging_id=_CHARGING_IDS + session,
                 pdp_address=("10.45.0.2",),
                 sgsn_address=("192.0.2.3",),
                 ggsn_address=("192.0.2.4",),

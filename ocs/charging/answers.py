@@ -20,6 +20,7 @@ from ocs.gy.messages import CcRequestType, MultipleServicesCreditControl
 ANSWERS_KEPT = 8
 """Answers of one session kept for repeated requests; an older repeat is recognised, but answered 5012."""
 
+_SEEDS = {kind: int(kind) for kind in CcRequestType}
 _FORGOTTEN = struct.Struct(">III")
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -51,7 +52,7 @@ def digest_of(kind: CcRequestType, services: tuple[MultipleServicesCreditControl
             units.append(astuple(mscc.requested_service_unit))
         for used in mscc.used_service_unit:
             units.append(astuple(used))
-    return zlib.crc32(_encode(units), kind)
+    return zlib.crc32(_encode(units), _SEEDS[kind])
 
 
 def recall(session: Session, number: int, digest: int) -> Recalled:

@@ -22,6 +22,9 @@ from ocs.charging.state import State
 from ocs.gy.messages import Ccr
 from ocs.inventory.subscribers import NOBODY, Why
 
+_ROUTINE = (Charge, PushAnswered, Expire)
+"""Commands behind which nobody stands who wants something changed."""
+
 
 class Engine:
     """One OCS's charging, without I/O, clock or chance.
@@ -40,7 +43,7 @@ class Engine:
         if state.deadlines and state.deadlines[0][0] <= now:
             supervision.run_due(state, now, out)
         inventory = state.inventory
-        if not isinstance(command, Charge | PushAnswered | Expire):
+        if not isinstance(command, _ROUTINE):
             inventory.why = Why(command.by, command.reason, command.request_id)
         match command:
             case Charge():

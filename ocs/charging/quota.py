@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from ocs.balances.purse import Part, Purse
 from ocs.catalogue.base import HOME
-from ocs.catalogue.plans import Plan, Postpaid
+from ocs.catalogue.plans import Postpaid
 from ocs.charging.final_units import graceful_answer, indication
 from ocs.charging.reauthorisation import reauthorise
 from ocs.charging.standing import Refusal, barred, exhausted
 from ocs.charging.state import TX, Due, Grant, Service, jitter
 from ocs.charging.usage import Exchange
-from ocs.charging.wallet import is_wallet, payable, price_of, tally
+from ocs.charging.wallet import payable, price_of, tally
 from ocs.gy.messages import (
     GrantedServiceUnit,
     MultipleServicesCreditControl,
@@ -23,7 +23,7 @@ from ocs.gy.messages import (
     Trigger,
 )
 from ocs.inventory.provisioning import Peer
-from ocs.inventory.subscribers import Status
+from ocs.inventory.subscribers import Status, Terms
 from ocs.rating.rates import next_switch
 from ocs.rating.tariff import Unit, sells
 from ocs.units import SECOND
@@ -50,14 +50,14 @@ def authorise(
     credit = service.credit
     if credit.waiting:
         credit.waiting.pop(service, None)
-    unit, plan, purse = service.session.unit, credit.subscription.terms.plan, credit.purse
+    unit, terms, purse = service.session.unit, credit.subscription.terms, credit.purse
     refusal = barred(credit)
     if refusal is not None:
         pass
     elif unit != "octets":
-        if not sells(plan, unit):
+        if not sells(terms.plan, unit):
             refusal = Refusal(ResultCode.END_USER_SERVICE_DENIED, f"the plan has no price for {unit}")
-    elif plan.zones and _zone(service) is None:
+    elif terms.rules.zones and _zone(service) is None:
         refusal = Refusal(ResultCode.END_USER_SERVICE_DENIED, "the plan does not cover the serving network")
     elif purse is not None and not _pays(service, purse, exchange.now):
         decided = _without_credit(exchange, service, mscc)
@@ -75,10 +75,10 @@ def authorise(
 
 def _pays(service: Service, purse: Purse, now: int) -> bool:
     """Whether the purse gives anything at the price of the zone and the hour."""
-    plan = service.credit.subscription.terms.plan
-    if not purse.gives or not is_wallet(plan):
+    terms = service.credit.subscription.terms
+    if not terms.rules.wallet or not purse.gives:
         return purse.gives
-    return payable(service, price_of(plan, service.session.conditions, now), purse.free) > 0
+    return payable(service, price_of(terms.plan, service.session.conditions, now), purse.free) > 0
 
 
 def _zone(service: Service) -> str | None:
@@ -109,15 +109,15 @@ def _wish(requested: RequestedServiceUnit, unit: Unit) -> int | None:
     return (requested.cc_time if unit == "seconds" else requested.cc_service_specific_units) or None
 
 
-def _slice(plan: Plan, unit: Unit, wish: int | None) -> int:
+def _slice(terms: Terms, unit: Unit, wish: int | None) -> int:
     if unit == "octets":
-        most = plan.quota.slice
+        most = terms.rules.slice
     elif unit == "units":
         return wish or 1
     else:
-        assert isinstance(plan, Postpaid)
-        assert plan.voice is not None
-        most = plan.voice.slice
+        assert isinstance(terms.plan, Postpaid)
+        assert terms.plan.voice is not None
+        most = terms.plan.voice.slice
     return most if wish is None or wish > most else wish
 
 
@@ -131,13 +131,13 @@ def _grant(
     """Reserve a slice of the service's credit, and say so."""
     state, session, now, credit = exchange.state, exchange.session, exchange.now, service.credit
     terms, unit = credit.subscription.terms, session.unit
-    quota = terms.plan.quota
+    rules = terms.rules
     purse = credit.purse if unit == "octets" else None
     wish = _wish(requested, unit)
-    amount = _slice(terms.plan, unit, wish)
-    valid_until, switches_at = now + quota.validity * SECOND, None
+    amount = _slice(terms, unit, wish)
+    valid_until, switches_at = now + rules.validity * SECOND, None
     switch = cycle_end = state.cycle_at(now).end
-    if terms.plan.rates:
+    if rules.rates:
         switch = _switch_after(exchange, service, now)
     if valid_until > switch:
         valid_until, switches_at = _over_switch(exchange, service, switch, valid_until)
@@ -156,7 +156,7 @@ def _grant(
         final = last and purse.reserved == units
     # Validity never passes the bucket's end; but a Validity-Time has whole seconds and at least one.
     validity_seconds = max(1, (valid_until - now) // SECOND)
-    ends_at = now + (validity_seconds + quota.grace) * SECOND
+    ends_at = now + (validity_seconds + rules.grace) * SECOND
     credit.in_use = True
     service.grant = grant = Grant(
         name, credit, terms, session.conditions, purse, parts, amount, now, ends_at,
@@ -175,15 +175,15 @@ def _share(service: Service, purse: Purse, octets: int, now: int) -> tuple[int, 
     Where others wait for the same credit they get as much, but never less than the plan's least slice.
     """
     credit, free = service.credit, purse.free
-    plan, takers = credit.subscription.terms.plan, 1 + len(credit.waiting)
-    if not is_wallet(plan):
+    terms, takers = credit.subscription.terms, 1 + len(credit.waiting)
+    if not terms.rules.wallet:
         if takers > 1:
-            octets = min(octets, max(plan.quota.least_slice, free // takers))
+            octets = min(octets, max(terms.rules.least_slice, free // takers))
         octets = min(octets, free)
         return octets, octets, octets == free
-    price = price_of(plan, service.session.conditions, now)
+    price = price_of(terms.plan, service.session.conditions, now)
     if takers > 1:
-        octets = min(octets, max(plan.quota.least_slice, payable(service, price, free // takers)))
+        octets = min(octets, max(terms.rules.least_slice, payable(service, price, free // takers)))
     most = payable(service, price, free)
     octets = min(octets, most)
     return octets, tally(service, price, octets).micros, octets == most
@@ -213,30 +213,31 @@ def _over_switch(exchange: Exchange, service: Service, switch: int, valid_until:
 def _answer(
     exchange: Exchange, mscc: MultipleServicesCreditControl, grant: Grant, validity_seconds: int
 ) -> MultipleServicesCreditControl:
-    plan, unit, amount, peer = grant.terms.plan, exchange.session.unit, grant.amount, exchange.session.peer
-    quota = plan.quota
+    terms, unit, amount, peer = grant.terms, exchange.session.unit, grant.amount, exchange.session.peer
+    rules = terms.rules
     answer = MultipleServicesCreditControl(
         service_identifier=mscc.service_identifier,
         rating_group=mscc.rating_group,
         validity_time=validity_seconds,
         result_code=_SUCCESS,
-        quota_holding_time=quota.holding_time,
+        quota_holding_time=rules.holding_time,
     )
     if grant.final:
-        answer.final_unit_indication = indication(plan, peer)
+        answer.final_unit_indication = indication(terms.plan, peer)
     if unit == "octets":
         answer.granted_service_unit = granted = GrantedServiceUnit(cc_total_octets=amount)
         if grant.switches_at is not None:
             granted.tariff_time_change = grant.switches_at // SECOND
-        if quota.threshold is not None and quota.threshold < amount and _thresholds(answer, peer):
-            answer.volume_quota_threshold = quota.threshold
-        triggers = quota.triggers
-        if not triggers and plan.zones:
+        if rules.threshold is not None and rules.threshold < amount and _thresholds(answer, peer):
+            answer.volume_quota_threshold = rules.threshold
+        triggers = rules.triggers
+        if not triggers and rules.zones:
             triggers = ("CHANGE_IN_SGSN_IP_ADDRESS",)  # of another network, so of another zone perhaps
         if triggers:
             answer.trigger = Trigger(trigger_type=tuple([_TRIGGER_TYPES[name] for name in triggers]))
     elif unit == "seconds":
         answer.granted_service_unit = GrantedServiceUnit(cc_time=amount)
+        plan = terms.plan
         voice = plan.voice if isinstance(plan, Postpaid) else None
         if voice is not None:
             answer.quota_consumption_time = voice.consumption_time

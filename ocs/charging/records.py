@@ -51,11 +51,10 @@ def record(
     if terms is None:
         flags += " unattributed"
     else:
-        plan = terms.plan
         unit_micros = columns.unit_micros
-        if plan.rates:
-            unit_micros = unit_price(plan, session.unit, columns.zone, report.event_time)
-        if plan.kind == "prepaid_individual":
+        if terms.rules.rates:
+            unit_micros = unit_price(terms.plan, session.unit, columns.zone, report.event_time)
+        if terms.rules.prepaid:
             overrun, paid = report.settlement.overrun, report.settlement.paid
             debited = octets - overrun
     trigger = mscc.trigger

@@ -14,7 +14,7 @@ import msgspec
 from ocs.balances.purse import Part, Settlement
 from ocs.charging.commands import Outcome
 from ocs.charging.state import Conditions, Credit, Grant, Service, Session, State
-from ocs.charging.wallet import Tally, counted, in_octets, is_wallet, price_of, tally
+from ocs.charging.wallet import Tally, counted, in_octets, price_of, tally
 from ocs.gy.messages import Ccr, MultipleServicesCreditControl, TariffChangeUsage, UsedServiceUnit
 from ocs.inventory.lifecycle import SimState
 from ocs.inventory.subscribers import Terms
@@ -132,10 +132,12 @@ def settle(exchange: Exchange, service: Service, mscc: MultipleServicesCreditCon
     tariff_change = used[0].tariff_change_usage is not None or (
         len(used) > 1 and any(entry.tariff_change_usage is not None for entry in used)
     )
-    if not tariff_change:
-        periods = [_Period(used, amounts(used, unit), grant.given_at, at)]
-    else:
+    if tariff_change:
         periods = _periods(grant, used, unit, at)
+    else:
+        periods = [_Period(used, amounts(used, unit), grant.given_at, at)]
+        if purse is None:
+            return [_report(next_record_id(exchange, name), service, grant, periods[0], None, NOTHING, None)]
     if purse is None:
         return [
             _report(next_record_id(exchange, name), service, grant, period, None, NOTHING, None) for period in periods
@@ -177,10 +179,9 @@ def _periods(grant: Grant, used: tuple[UsedServiceUnit, ...], unit: Unit, at: in
 
 def _due(service: Service, grant: Grant, period: _Period) -> Tally | None:
     """What a period costs out of a wallet; None where the purse holds the octets themselves."""
-    plan = grant.terms.plan
-    if not is_wallet(plan):
+    if not grant.terms.rules.wallet:
         return None
-    due = tally(service, price_of(plan, grant.conditions, period.event_time), period.amount[2])
+    due = tally(service, price_of(grant.terms.plan, grant.conditions, period.event_time), period.amount[2])
     counted(service, due)
     return due
 

@@ -46,6 +46,8 @@ def price(plan: Plan, unit: Unit, before: int, amount: int) -> int | None:
     A charge is a function of cumulative use, so that slicing a call never changes what it costs. A refund has a
     negative amount and a negative price.
     """
+    if unit == "octets":
+        return 0 if plan.kind == "prepaid_individual" else None
     if isinstance(plan, Postpaid):
         if unit == "units" and plan.sms is not None:
             return amount * int(plan.sms * MICROS)
