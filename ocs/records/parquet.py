@@ -42,11 +42,10 @@ class RowGroups:
         rows = [msgspec.structs.astuple(item) for item in in_order(records)]
         if not rows:
             return
-        values: list[Any] = list(zip(*rows, strict=True))
-        for place, column in enumerate(self._layout):
-            if column.kind is Kind.PARTS:
-                values[place] = [[msgspec.structs.asdict(part) for part in parts] for parts in values[place]]
-        arrays = [pa.array(column, type=field.type) for column, field in zip(values, self._schema, strict=True)]
+        arrays = [
+            _parts(values) if column.kind is Kind.PARTS else pa.array(values, type=field.type)
+            for column, field, values in zip(self._layout, self._schema, zip(*rows, strict=True), strict=True)
+        ]
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=len(rows))
 
 
@@ -98,6 +97,21 @@ def read_parquet(path: Path, record: type[R]) -> list[R]:
         if column.kind is Kind.PARTS:
             values[-1] = [tuple(BucketPart(**part) for part in parts) for parts in values[-1]]
     return [record(*row) for row in zip(*values, strict=True)]
+
+
+def _parts(cells: Iterable[tuple[BucketPart, ...]]) -> Any:
+    """Bucket parts as a column: most records have none, and a dictionary for each part is dear."""
+    import pyarrow as pa
+
+    parts: list[BucketPart] = []
+    ends = [0]
+    for cell in cells:
+        parts += cell
+        ends.append(len(parts))
+    names = pa.array([part.bucket_id for part in parts], type=pa.string())
+    amounts = pa.array([part.amount for part in parts], type=pa.int64())
+    inside = pa.StructArray.from_arrays([names, amounts], names=["bucket_id", "amount"])
+    return pa.ListArray.from_arrays(pa.array(ends, type=pa.int32()), inside)
 
 
 def _type(column: Column) -> Any:
