@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -27,8 +28,9 @@ FileArgument = Annotated[Path | None, typer.Argument(metavar="[PIXIT]", help="A 
 
 
 def console(quiet: bool = False) -> Console:
-    """Where results go."""
-    return Console(quiet=quiet, highlight=False, soft_wrap=True)
+    """Where results go; a table is wide where no terminal breaks it."""
+    width = None if sys.stdout.isatty() else 200
+    return Console(quiet=quiet, highlight=False, soft_wrap=True, width=width)
 
 
 def bad(*lines: str) -> typer.Exit:

@@ -52,7 +52,11 @@ def _missing(name: str) -> Callable[[Bench], None]:
         bench.prefer(bool(found), f"Failed-AVP with an example of {name}", "without it")
         if found:
             zero = set(found[0].data) <= {0} and len(found[0].data) >= MINIMAL[name]
-            bench.prefer(zero, f"{name} filled with zeros, of its least length", found[0].data.hex())
+            bench.prefer(
+                zero,
+                f"{name} filled with zeros, of its least length",
+                f"{len(found[0].data)} octets: {found[0].data.hex() or 'none'}",
+            )
 
     return run
 

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from conformance.mutants.started import started_node
-from conformance.sut.ics import Claims, HookSpec, Ics, Subscriber, Subscribers, Sut, Timers
+from conformance.sut.ics import HookSpec, Ics, load_ics
 from tests.conformance import foreign_ocs
+
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
@@ -31,13 +33,8 @@ def foreign(tmp_path: Path) -> Iterator[Ics]:
     restart = f"{sys.executable} {foreign_ocs.__file__} restart {port} {pid_file}"
     first = foreign_ocs.start(port, pid_file)
     try:
-        yield Ics(
-            sut=Sut(name="python-diameter's node", address=f"127.0.0.1:{port}"),
-            timers=Timers(answer_seconds=2, quiet_seconds=0.2, wait_most_seconds=3),
-            claims=Claims(peers_restricted=True, rating_group_unknown=False, apn_selects_payer=False),
-            subscribers=Subscribers(rich=(Subscriber(imsi="001010000000001", apn="internet", rating_groups=(1, 2)),)),
-            hooks={"restart": HookSpec(command=restart)},
-        )
+        ics = _at(load_ics(HERE / "foreign_ocs.yaml"), port)
+        yield ics.model_copy(update={"hooks": {"restart": HookSpec(command=restart)}})
     finally:
         foreign_ocs.kill(pid_file)
         first.kill()
@@ -59,21 +56,19 @@ def erlang() -> Iterator[Ics]:
     port = _free_port()
     command = ["escript", "ocs.erl", str(port)]
     with subprocess.Popen(
-        command, cwd=Path(__file__).parent / "erlang", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command, cwd=HERE / "erlang", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline().strip() == "listening"
-            yield Ics(
-                sut=Sut(name="Erlang's diameter", address=f"127.0.0.1:{port}"),
-                timers=Timers(answer_seconds=3, quiet_seconds=0.3, wait_most_seconds=3, after_capabilities_seconds=0.1),
-                claims=Claims(rating_group_unknown=False, apn_selects_payer=False),
-                subscribers=Subscribers(
-                    rich=(Subscriber(imsi="001010000000001", apn="internet", rating_groups=(1, 2)),)
-                ),
-            )
+            yield _at(load_ics(HERE / "erlang" / "ocs.yaml"), port)
         finally:
             process.kill()
+
+
+def _at(ics: Ics, port: int) -> Ics:
+    """The same at another port: that of its file may be taken."""
+    return ics.model_copy(update={"sut": ics.sut.model_copy(update={"address": f"127.0.0.1:{port}"})})
 
 
 def _free_port() -> int:

@@ -80,6 +80,7 @@ def kill(pid_file: Path) -> None:
 if __name__ == "__main__":
     what, number, path = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     if what == "serve":
+        path.write_text(str(os.getpid()))
         serve(number)
     else:
         kill(path)
