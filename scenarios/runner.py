@@ -15,7 +15,7 @@ from ocs.billing.reconcile import Reconciliation, Service, reconcile
 from ocs.charging.engine import Engine
 from ocs.inventory.register import Register
 from ocs.rating.cycle import cycles_between
-from scenarios.evidence import Evidence, Twin, asks_of
+from scenarios.evidence import Evidence, Twin
 from scenarios.issue import issue, virtual_sims_before, without_consumers
 from scenarios.schema import Scenario
 from scenarios.verdict import Verdict, judge
@@ -147,10 +147,9 @@ def count(evidence: Evidence) -> Counted:
     for step in evidence.steps:
         truth[Service(evidence.sims[step.vehicle].imsi, step.apn, step.rating_group)] += step.octets
     usu: Counter[Service] = Counter()
-    for exchange in evidence.exchanges:
-        for ask in asks_of(exchange):
-            if ask.taken:
-                usu[Service(evidence.sims[ask.vehicle].imsi, ask.apn, ask.rating_group)] += ask.used
+    for ask in evidence.asks:
+        if ask.taken:
+            usu[Service(evidence.sims[ask.vehicle].imsi, ask.apn, ask.rating_group)] += ask.used
     unreported: Counter[Service] = Counter()
     for (vehicle, apn, rating_group, _), octets in evidence.unreported.items():
         unreported[Service(evidence.sims[vehicle].imsi, apn, rating_group)] += octets

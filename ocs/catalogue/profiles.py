@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -19,6 +20,7 @@ Party = Literal["b2b", "b2c"]
 _OPERATOR_SUFFIX = re.compile(r"\.mnc\d{2,3}\.mcc\d{3}\.gprs$")
 
 
+@lru_cache(maxsize=4_096)
 def normal_apn(name: str) -> str:
     """An APN as it is compared: lower case, without the operator identifier (TS 23.003 9.1)."""
     return _OPERATOR_SUFFIX.sub("", name.lower())

@@ -9,7 +9,7 @@ import msgspec
 
 from ocs.gy.messages import Cca, CcRequestType
 from ocs.units import HOUR
-from scenarios.evidence import Evidence, apn_of, asks_of
+from scenarios.evidence import Evidence, apn_of
 from scenarios.runner import count
 from scenarios.sharded.records import PurchaseRow, Row, SeriesRow, SessionRow, TruthRow, UnreportedRow
 
@@ -85,11 +85,12 @@ def _sessions(evidence: Evidence) -> list[SessionRow]:
                 request.session_id, exchange.vehicle, imsi, apn_of(request), exchange.at, None, 0, 0, None,
             ]  # fmt: skip
         row[6] += 1  # type: ignore[operator]
-        row[7] += sum(ask.used for ask in asks_of(exchange))  # type: ignore[operator]
         row[8] = answer.result_code if answer is not None else None
         over = request.cc_request_type == CcRequestType.TERMINATION or row[8] not in (2001, 2002, None)
         if over and row[5] is None:
             row[5] = exchange.at
+    for ask in evidence.asks:
+        rows[ask.exchange.request.session_id][7] += ask.used  # type: ignore[operator]
     return [SessionRow(*row) for row in rows.values()]  # type: ignore[arg-type]
 
 
