@@ -212,16 +212,17 @@ def bundles(
 ) -> Iterator[tuple[Postpaid, str | None, list[Tenure]]]:
     """Plan, pool and members of what there is to settle, in the order of their first subscriptions.
 
-    `users`: subscriptions that have used octets.
+    `users`: subscriptions that have used octets. A pool is one, and in one version of its plan, until the cycle ends:
+    the oldest that any of its SIMs is under. SIMs that came when there was a newer one are under that from then on.
     """
-    found: dict[tuple[str, int], list[Tenure]] = defaultdict(list)
+    found: dict[str, list[Tenure]] = defaultdict(list)
     for tenure in tenures:
         plan = tenure.plan
         in_force = tenure.has_bundle and tenure.days(cycle) > 0
         if isinstance(plan, Postpaid) and (in_force or tenure.subscription_id in users):
-            found[plan.pool_id(tenure.account_id) or tenure.subscription_id, plan.version].append(tenure)
+            found[plan.pool_id(tenure.account_id) or tenure.subscription_id].append(tenure)
     for members in found.values():
-        plan = members[0].plan
+        plan = min((member.plan for member in members), key=lambda plan: plan.version)
         assert isinstance(plan, Postpaid)
         yield plan, plan.pool_id(members[0].account_id), sorted(members, key=lambda member: member.subscription_id)
 
