@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Final
 
@@ -171,6 +172,15 @@ def address_text(data: bytes) -> str | None:
     if family == b"\0\2" and len(address) == 16:
         return inet_ntop(AF_INET6, address)
     return None
+
+
+@lru_cache(maxsize=4_096)
+def read_address(data: bytes) -> str:
+    """An Address payload as text; ValueError if it is neither IPv4 nor IPv6. Those met last are remembered."""
+    text = address_text(data)
+    if text is None:
+        raise ValueError("neither IPv4 nor IPv6")
+    return text
 
 
 def address_octets(text: str) -> bytes:

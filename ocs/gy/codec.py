@@ -19,9 +19,9 @@ import msgspec
 
 from ocs.gy.avp import (
     Failure,
-    address_text,
     example,
     pad,
+    read_address,
     unix_seconds,
     walk,
 )
@@ -48,6 +48,9 @@ _CC_REQUEST_TYPE: Final = 416
 _REQUESTS: Final = {(c.code, c.application_id): Shapes(layout_of(c.request)) for c in COMMANDS}
 _ANSWERS: Final = {(c.code, c.application_id): Shapes(layout_of(c.answer)) for c in COMMANDS}
 _ERRORS: Final = Shapes(layout_of(ErrorAnswer))
+_MET: Final[dict[bytes, tuple[Shapes, tuple[int, int, int]]]] = {}
+"""By flags, command code and application as they stand in the header, those of messages that could be read."""
+_IDENTIFIERS: Final = struct.Struct(">II").unpack_from
 _APPLICATIONS: Final = frozenset(command.application_id for command in COMMANDS)
 _TOLERANT: Final = frozenset({layout_of(MultipleServicesCreditControl), layout_of(ServiceInformation)})
 
@@ -74,14 +77,18 @@ class Decoded(msgspec.Struct, gc=False):
 
 def decode(octets: bytes, tolerance: Tolerance = STRICT) -> Decoded:
     """One framed message. The header is judged first, then its AVPs in order, then what is missing."""
+    met = _MET.get(octets[4:12])
+    if met is not None:
+        read = met[0].read(octets)
+        if read is not None:
+            return Decoded(Header(*met[1], *_IDENTIFIERS(octets, 12)), read[0], read[1])
     header, failure = read_header(octets)
     if failure is None:
         try:
             shapes = _shapes(header)
-            read = shapes.read(octets)
-            if read is None:
-                read = _read(octets, HEADER_OCTETS, len(octets), shapes.layout, STRICT, tolerance)
-                shapes.learn(octets)
+            read = _read(octets, HEADER_OCTETS, len(octets), shapes.layout, STRICT, tolerance)
+            shapes.learn(octets)
+            _MET[octets[4:12]] = shapes, (header.command_code, header.application_id, header.flags)
             return Decoded(header, read[0], read[1])
         except FaultError as fault:
             failure = fault.failure
@@ -161,13 +168,6 @@ def _value(octets: bytes, position: int, place: Place, field: Field, tolerated: 
         raise FaultError(5004, pad(octets[position:stop]), f"{field.avp.name} has an invalid value") from None
 
 
-def _address(data: bytes) -> str:
-    text = address_text(data)
-    if text is None:
-        raise ValueError("neither IPv4 nor IPv6")
-    return text
-
-
 _READERS: Final[dict[Kind, Callable[[bytes], Any]]] = {
     Kind.UNSIGNED32: int.from_bytes,
     Kind.UNSIGNED64: int.from_bytes,
@@ -177,7 +177,7 @@ _READERS: Final[dict[Kind, Callable[[bytes], Any]]] = {
     Kind.TEXT: bytes.decode,
     Kind.IDENTITY: bytes.decode,
     Kind.OCTETS: bytes,
-    Kind.ADDRESS: _address,
+    Kind.ADDRESS: read_address,
     Kind.OPAQUE: lambda data: FailedAvp(octets=pad(data)),
 }
 

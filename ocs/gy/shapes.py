@@ -15,19 +15,13 @@ from __future__ import annotations
 import struct
 from collections import defaultdict
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Final
 
-import msgspec
-
-from ocs.gy.avp import address_text, pad, unix_seconds
-from ocs.gy.framing import HEADER_OCTETS
-from ocs.gy.grammar import STRICT, FaultError, Place, judge
-from ocs.gy.layout import Field, Kind, Layout
-from ocs.gy.messages import FailedAvp, Message
-
-Read = tuple[Message, tuple[bytes, ...]]
-"""A message and its Proxy-Info AVPs."""
+from ocs.gy.avp import pad, read_address, unix_seconds
+from ocs.gy.fast import fast
+from ocs.gy.layout import Kind, Layout
+from ocs.gy.messages import FailedAvp
+from ocs.gy.plans import Group, Plan, Read, Reader, Value, plan_of
 
 _SIGHTINGS: Final = 8
 """Messages of one length read the slow way before, and between, the compiling of shapes (some milliseconds each)."""
@@ -37,34 +31,25 @@ _SHAPE_OCTETS_MAX: Final = 8_192
 """Longer messages are read the slow way: compiling their readers would hold up everybody else."""
 
 
-class _Shape(msgspec.Struct, frozen=True):
-    """`mask` covers the octets of all AVP headers, `headers` is what stands there."""
-
-    mask: int
-    headers: int
-    read: Callable[[bytes], Read]
-
-
 class Shapes:
-    """The shapes known for one class of messages."""
+    """The shapes known for one class of messages. `make`: what makes a reader of a plan; in C if that is built."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, make: Callable[[Plan], Reader] | None = None) -> None:
         self.layout = layout
-        self._by_length: dict[int, list[_Shape]] = defaultdict(list)
+        self._make = make or (CompiledReader if fast is None else fast.FastReader)
+        self._by_length: dict[int, list[Reader]] = defaultdict(list)
         self._sightings: dict[int, int] = defaultdict(int)
         self._count = 0
 
     def read(self, octets: bytes) -> Read | None:
         """The message if it has a known shape and valid values, else None."""
-        shapes = self._by_length.get(len(octets))
-        if shapes:
-            number = int.from_bytes(octets)
-            for shape in shapes:
-                if number & shape.mask == shape.headers:
-                    try:
-                        return shape.read(octets)
-                    except (KeyError, ValueError):
-                        return None
+        for shape in self._by_length.get(len(octets), ()):
+            try:
+                read = shape.read(octets)
+            except (KeyError, ValueError):
+                return None
+            if read is not None:
+                return read
         return None
 
     def learn(self, octets: bytes) -> None:
@@ -77,75 +62,78 @@ class Shapes:
         self._sightings[size] += 1
         shapes = self._by_length[size]
         if self._sightings[size] % _SIGHTINGS == 0 and len(shapes) < _SHAPES_OF_A_LENGTH_MAX:
-            shape = _Writer(octets).shape(self.layout)
-            if shape is not None:
-                shapes.append(shape)
+            plan = plan_of(octets, self.layout)
+            if plan is not None:
+                shapes.append(self._make(plan))
                 self._count += 1
 
 
-class _Writer:
-    """Writes the source of a shape's reader while walking one message of it."""
+class CompiledReader:
+    """A plan as Python: one mask tells whether a message has the shape, one `struct` takes all values out of it, and
+    one expression builds the record.
+    """
 
-    def __init__(self, octets: bytes) -> None:
-        self._octets = octets
-        self._mask = bytearray(len(octets))
-        self._format = [">"]
-        self._cursor = 0
-        self._names: list[str] = []
-        self._proxy_info: list[str] = []
+    def __init__(self, plan: Plan) -> None:
+        mask = bytearray(len(plan.octets))
+        for start, stop in plan.headers:
+            mask[start:stop] = b"\xff" * (stop - start)
+        self._mask = int.from_bytes(mask)
+        self._headers = int.from_bytes(plan.octets) & self._mask
+        self._read: Callable[[bytes], Read] = _Writer().function(plan)
+
+    def read(self, octets: bytes) -> Read | None:
+        """See `Reader`."""
+        return self._read(octets) if int.from_bytes(octets) & self._mask == self._headers else None
+
+
+class _Writer:
+    """Writes the source of a plan's reader."""
+
+    def __init__(self) -> None:
+        self._values: list[tuple[int, str, str]] = []
+        """Start, format code and name of each."""
         self._scope: dict[str, Any] = dict(_SCOPE)
 
-    def shape(self, layout: Layout) -> _Shape | None:
-        octets = self._octets
-        try:
-            message = self._record(HEADER_OCTETS, len(octets), layout)
-        except FaultError:
-            return None
-        source = (
-            f"def read(octets):\n"
-            f"    {_tuple(self._names)} = unpack(octets)\n"
-            f"    return {message}, {_tuple(self._proxy_info)}\n"
-        )
-        self._scope["unpack"] = struct.Struct("".join(self._format)).unpack_from
+    def function(self, plan: Plan) -> Callable[[bytes], Read]:
+        message = self._record(plan.message)
+        proxy_info = _tuple([self._value(start, f"{stop - start}s") for start, stop in plan.proxy_info])
+        form, cursor = [">"], 0
+        for start, code, _ in sorted(self._values):
+            form.append(f"{start - cursor}x{code}")
+            cursor = start + struct.calcsize(">" + code)
+        names = _tuple([name for _, _, name in sorted(self._values)])
+        source = f"def read(octets):\n    {names} = unpack(octets)\n    return {message}, {proxy_info}\n"
+        self._scope["unpack"] = struct.Struct("".join(form)).unpack_from
         exec(source, self._scope)
-        mask = int.from_bytes(self._mask)
-        return _Shape(mask, int.from_bytes(octets) & mask, self._scope["read"])
+        read: Callable[[bytes], Read] = self._scope["read"]
+        return read
 
-    def _record(self, position: int, end: int, layout: Layout) -> str:
-        arguments: dict[Field, list[str]] = {}
-        while position < end:
-            place = judge(self._octets, position, end, layout, STRICT)
-            self._mask[position : place.start] = b"\xff" * (place.start - position)
-            if place.field is not None:
-                arguments.setdefault(place.field, []).append(self._expression(place, place.field))
-            elif place.proxy_info:
-                self._proxy_info.append(self._value(position, f"{place.following - position}s"))
-            position = place.following
-        self._scope[layout.record.__name__] = layout.record
+    def _record(self, group: Group) -> str:
+        name = group.record.__name__
+        self._scope[name] = group.record
         fields = (
-            f"{field.name}=({' '.join(value + ',' for value in values)})"
-            if field.repeated
-            else f"{field.name}={values[0]}"
-            for field, values in arguments.items()
+            f"{field}={_tuple(values) if repeated else values[0]}"
+            for field, repeated, values in (
+                (field, repeated, [self._expression(part, field) for part in parts])
+                for field, repeated, parts in group.fields
+            )
         )
-        return f"{layout.record.__name__}({', '.join(fields)})"
+        return f"{name}({', '.join(fields)})"
 
-    def _expression(self, place: Place, field: Field) -> str:
-        if field.layout is not None:
-            return self._record(place.start, place.stop, field.layout)
-        if field.kind is Kind.ENUMERATED:
-            members = f"members_of_{field.name}"
-            self._scope[members] = field.members
-            return f"{members}[{self._value(place.start, '4s')}]"
-        code, expression = _EXPRESSIONS[field.kind]
-        return expression.format(self._value(place.start, code or f"{place.stop - place.start}s"))
+    def _expression(self, part: Value | Group, field: str) -> str:
+        if isinstance(part, Group):
+            return self._record(part)
+        if part.kind is Kind.ENUMERATED:
+            members = f"members_of_{field}"
+            self._scope[members] = part.members
+            return f"{members}[{self._value(part.start, '4s')}]"
+        code, expression = _EXPRESSIONS[part.kind]
+        return expression.format(self._value(part.start, code or f"{part.stop - part.start}s"))
 
     def _value(self, start: int, code: str) -> str:
-        """Takes a value at that place into the `struct`; gives the name of its variable."""
-        name = f"v{len(self._names)}"
-        self._names.append(name)
-        self._format.append(f"{start - self._cursor}x{code}")
-        self._cursor = start + struct.calcsize(">" + code)
+        """Has a value at that place taken out; gives the name of its variable."""
+        name = f"v{len(self._values)}"
+        self._values.append((start, code, name))
         return name
 
 
@@ -168,17 +156,9 @@ _EXPRESSIONS: Final = {
 }
 
 
-@lru_cache(maxsize=4_096)
-def _address(data: bytes) -> str:
-    text = address_text(data)
-    if text is None:
-        raise ValueError("neither IPv4 nor IPv6")
-    return text
-
-
 _SCOPE: Final[dict[str, Any]] = {
     "unix_seconds": unix_seconds,
-    "address": _address,
+    "address": read_address,
     "FailedAvp": FailedAvp,
     "pad": pad,
 }

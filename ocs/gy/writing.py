@@ -24,9 +24,15 @@ from typing import Any, Final
 
 from ocs.gy.avp import FLAG_MANDATORY, FLAG_VENDOR, address_octets, wire_seconds
 from ocs.gy.dictionary import AvpDefinition
+from ocs.gy.fast import fast
 from ocs.gy.layout import FIXED_OCTETS, Field, Kind, Layout
 
 Write = Callable[[Any], bytes]
+"""From a record to its AVPs, each padded.
+
+Raises:
+    struct.error, ValueError, OSError, KeyError, AttributeError, TypeError: a value that the wire cannot hold.
+"""
 
 _PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 _HEADS_MAX: Final = 1_024
@@ -66,7 +72,7 @@ _PAYLOAD: Final[dict[Kind, Callable[[Any], bytes]]] = {
 
 
 @cache
-def writer(layout: Layout) -> Write:
+def compiled(layout: Layout) -> Write:
     """The function that writes the AVPs of a record, each padded."""
     name = f"write_{layout.record.__name__}"
     scope: dict[str, Any] = {"padding": _PADDING}
@@ -97,7 +103,7 @@ def _expression(field: Field, number: int, scope: dict[str, Any]) -> str:
         return f"head_{number} + {field.kind.name.lower()}(value)"
     scope[f"heads_{number}"] = heads
     if field.layout is not None:
-        scope[f"write_{number}"] = writer(field.layout)
+        scope[f"write_{number}"] = compiled(field.layout)
         return f"heads_{number}[len(data := write_{number}(value))] + data"
     payload = _PAYLOAD[field.kind]
     if field.kind is Kind.IDENTITY:
@@ -110,3 +116,9 @@ def _expression(field: Field, number: int, scope: dict[str, Any]) -> str:
 
 def _around(data: bytes, heads: _Heads) -> bytes:
     return heads[len(data)] + data + _PADDING[len(data) & 3]
+
+
+@cache
+def writer(layout: Layout) -> Write:
+    """What writes the records of a layout: in C if that part has been built, else as Python."""
+    return fast.FastWriter(layout) if fast is not None else compiled(layout)

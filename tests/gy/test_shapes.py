@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from ocs.gy import codec
 from ocs.gy.avp import Failure
 from ocs.gy.codec import decode, encode
+from ocs.gy.fast import fast
 from ocs.gy.framing import HEADER_OCTETS
 from ocs.gy.grammar import STRICT, FaultError
 from ocs.gy.layout import Layout, layout_of
 from ocs.gy.messages import Ccr, Message
-from ocs.gy.shapes import Shapes
+from ocs.gy.shapes import CompiledReader, Shapes
 from tests.gy import captures, octets
 from tests.gy.strategies import header_of, messages
 
@@ -28,9 +29,13 @@ def plain(message: bytes, layout: Layout) -> tuple[Any, tuple[bytes, ...]] | Fai
         return fault.failure
 
 
-def taught(layout: Layout, *lesson: bytes) -> Shapes:
+MAKERS = [CompiledReader, *([fast.FastReader] if fast is not None else [])]
+"""The twins."""
+
+
+def taught(layout: Layout, *lesson: bytes, make: Any = None) -> Shapes:
     """Shapes that have met each message often enough."""
-    shapes = Shapes(layout)
+    shapes = Shapes(layout, make)
     for message in lesson:
         for _ in range(8):
             shapes.learn(message)
@@ -45,16 +50,18 @@ CHANGES = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 2
 def test_any_message_and_what_becomes_of_it(message: Message, mutations: list[list[tuple[float, int]]]) -> None:
     written = encode(message, header_of(message))
     layout = layout_of(type(message))
-    shapes = taught(layout, written)
-    assert shapes.read(written) == plain(written, layout) == (message, ())
+    twins = [taught(layout, written, make=make) for make in MAKERS]
+    for shapes in twins:
+        assert shapes.read(written) == plain(written, layout) == (message, ())
     for changes in mutations:
         mutated = bytearray(written)
         for place, bits in changes:
             position = HEADER_OCTETS + int(place * (len(written) - HEADER_OCTETS))
             if position < len(written):
                 mutated[position] ^= bits
-        read = shapes.read(bytes(mutated))
-        assert read is None or read == plain(bytes(mutated), layout)
+        first, *others = [shapes.read(bytes(mutated)) for shapes in twins]
+        assert first is None or first == plain(bytes(mutated), layout)
+        assert all(other == first for other in others)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -120,10 +127,11 @@ OTHERS = {
 }
 
 
+@pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
-def test_look_alikes(other: bytes) -> None:
+def test_look_alikes(other: bytes, make: Any) -> None:
     layout = layout_of(Ccr)
-    shapes = taught(layout, SOUND)
+    shapes = taught(layout, SOUND, make=make)
     assert len(other) in {len(SOUND), len(SOUND) + 8}
     assert shapes.read(SOUND) is not None
     read = shapes.read(other)
