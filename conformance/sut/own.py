@@ -18,7 +18,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from conformance.sut.hooks import HookFailed, Hooks
-from conformance.sut.ics import HookName, HookSpec, Http, Ics, Subscriber, Subscribers, Sut, Timers, split_address
+from conformance.sut.ics import (
+    Claims,
+    HookName,
+    HookSpec,
+    Http,
+    Ics,
+    Subscriber,
+    Subscribers,
+    Sut,
+    Timers,
+    split_address,
+)
 from conformance.sut.world import ALTERATIONS, CLAIMS, EDR_COLUMNS, orders, world, write_provisioning
 from conformance.tester.request import Node
 from conformance.tester.station import Station
@@ -55,6 +66,7 @@ def started_pgw(command: Sequence[str] = PGW) -> Iterator[tuple[Ics, Station]]:
                         capabilities_seconds=3,
                     ),
                     subscribers=Subscribers(rich=(subscriber,)),
+                    claims=Claims(counts_time=True),
                     hooks=_orders(door),
                 ),
                 station,

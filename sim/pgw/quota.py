@@ -25,9 +25,12 @@ from ocs.gy.messages import (
 from ocs.units import SECOND
 from sim.pgw.bearer import Settings
 from sim.pgw.meter import OF_A_UNIT_TYPE, Meter
+from sim.pgw.stopwatch import Stopwatch
 
 UNLIMITED: Final = 2**62
 """Octets that may pass where credit control sets no limit."""
+_AS_LONG_AS_TIME_LASTS: Final = 2**61
+"""Octets that may pass where the grant counts time alone."""
 
 _SERVER_CHOOSES: Final = RequestedServiceUnit()
 """Requested-Service-Unit without content: the OCS chooses how much to grant (RFC 8506 8.18)."""
@@ -52,6 +55,7 @@ class RatingGroup(Meter):
         "_mark",
         "_retry_at",
         "_threshold",
+        "_time",
         "_trigger",
         "_triggers",
         "asks",
@@ -95,6 +99,8 @@ class RatingGroup(Meter):
         """When new demand may make it ask again in spite of the refusal; None: it may not."""
         self._holding = 0
         self._last_use_at = 0
+        self._time: Stopwatch | None = None
+        """Of a grant in seconds."""
         self._triggers: tuple[int, ...] = ()
         """Changes of the bearer that the OCS wants to know of at once."""
         self._trigger: int | None = None
@@ -113,6 +119,8 @@ class RatingGroup(Meter):
             raise ValueError(f"rating group {self.number}: {up + down} octets passed, {self.passable()} had quota")
         self.add(up, down, now)
         self._last_use_at = now
+        if self._time is not None:
+            self._time.passed(now)
         if self.used == self._mark:
             self._reached()
 
@@ -149,14 +157,19 @@ class RatingGroup(Meter):
         self._limit = self._mark = self.used
         self._expires_at = self._retry_at = self.reason = None
         self._holds = self.asks = False
+        # What time was used is still to be told; that of which nobody has asked ends with the session.
 
     # --- time, and the OCS's and the network's wishes -----------------------------------------------------------------
 
     def next_deadline(self) -> int | None:
         """When something will be due by itself."""
         if self.in_flight:
-            return None
+            return None if self._time is None else self._time.next_deadline()
         first = self._expires_at
+        if self._time is not None and self._holds and self.reason is None:
+            at = self._time.next_deadline()
+            if at is not None and (first is None or at < first):
+                first = at
         if self._switch_at is not None and (first is None or self._switch_at < first):
             first = self._switch_at
         if self._holding and self._holds and self.reason is None:
@@ -167,6 +180,8 @@ class RatingGroup(Meter):
 
     def tick(self, now: int) -> None:
         """Time has passed."""
+        if self._time is not None:
+            self._spend_time(self._time, now)
         if self.in_flight:
             return
         if self._switch_at is not None and now >= self._switch_at:
@@ -219,9 +234,14 @@ class RatingGroup(Meter):
         reason = self.reason
         rest = self._limit - self.used if reason in _GOES_ON else 0
         told = self._holds or self.used or reason is ReportingReason.FINAL
+        used = self.report(reason, now) if told else ()
+        if self._time is not None and used:
+            used[0].cc_time = self._time.report(now, goes_on=reason in _GOES_ON)
+            if reason not in _GOES_ON:
+                self._time = None
         mscc = MultipleServicesCreditControl(
             requested_service_unit=_SERVER_CHOOSES if self.asks else None,
-            used_service_unit=self.report(reason, now) if told else (),
+            used_service_unit=used,
             rating_group=self.number,
             reporting_reason=() if reason is None or reason in OF_A_UNIT_TYPE else (reason,),
         )
@@ -256,8 +276,10 @@ class RatingGroup(Meter):
             self._answer_error(code, validity, now, settings)
         elif granted is not None and _in_other_units(granted):
             return False
-        elif mscc is not None and granted is not None and granted.cc_total_octets:
-            self._grant(mscc, granted.cc_total_octets, granted.tariff_time_change, validity, now, settings)
+        elif mscc is not None and granted is not None and (granted.cc_total_octets or granted.cc_time):
+            octets = granted.cc_total_octets
+            limit = _AS_LONG_AS_TIME_LASTS if octets is None else octets
+            self._grant(mscc, limit, granted.cc_time, granted.tariff_time_change, validity, now, settings)
         elif mscc is not None and mscc.final_unit_indication is not None:
             self._end(mscc.final_unit_indication)
             self._expires_at = validity
@@ -289,6 +311,17 @@ class RatingGroup(Meter):
         else:
             self._end(self.final)
             self.reason = ReportingReason.FINAL if self.over else ReportingReason.QUOTA_EXHAUSTED
+
+    def _spend_time(self, time: Stopwatch, now: int) -> None:
+        """Time has come to its threshold, or to its end, after which nothing passes."""
+        if time.over(now):
+            self._limit = self._mark = self.used
+            if self._holds and self.reason is None and not self.in_flight:
+                self._reached()
+        elif self._holds and self.reason is None and time.due(now):
+            time.warned()
+            self.reason = ReportingReason.THRESHOLD
+            self.asks = True
 
     def _end(self, final: FinalUnitIndication) -> None:
         """Final units are used: the action begins."""
@@ -330,6 +363,7 @@ class RatingGroup(Meter):
         self,
         mscc: MultipleServicesCreditControl,
         octets: int,
+        seconds: int | None,
         tariff_time_change: int | None,
         validity: int | None,
         now: int,
@@ -346,6 +380,11 @@ class RatingGroup(Meter):
         self._holding = (settings.quota_holding_seconds if holding is None else holding) * SECOND
         self._triggers = () if mscc.trigger is None else mscc.trigger.trigger_type
         self._threshold = mscc.volume_quota_threshold or 0
+        self._time = None
+        if seconds is not None:
+            self._time = Stopwatch(seconds, mscc.time_quota_threshold or 0, mscc.quota_consumption_time or 0)
+            if self.used:
+                self._time.passed(now)
         change_at = 0 if tariff_time_change is None else (tariff_time_change - settings.clock_skew_seconds) * SECOND
         if change_at <= now:
             self.no_tariff_change(now)
@@ -368,10 +407,9 @@ class RatingGroup(Meter):
 
 
 def _in_other_units(granted: GrantedServiceUnit) -> bool:
-    """Units that this gateway does not count: time, money, events, or octets of one direction."""
+    """Units that this gateway does not count: money, events, or octets of one direction."""
     return (
-        granted.cc_time is not None
-        or granted.cc_money is not None
+        granted.cc_money is not None
         or granted.cc_service_specific_units is not None
         or granted.cc_input_octets is not None
         or granted.cc_output_octets is not None

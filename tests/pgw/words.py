@@ -4,7 +4,7 @@ Requests: `I|U|T <number> [repeat] [cause <Termination-Cause>] | <service>; <ser
 `<rating group> [used V] [before V] [after V] [ask] [reason R] [trigger N]`.
 Answers: `<Result-Code> [ccfh X] | <service>; ...`, where a service reads `<rating group, or -> <Result-Code, or -> [V]
 [<n>t] [<validity>s] [final|redirect|restrict] [change <seconds from the start>] [threshold V] [holding Ns] [trigger N]`
-(`<n>t`: seconds of service; codes 3xxx come as a protocol error). `silence` is no answer at all.
+(`<n>e`: events; codes 3xxx come as a protocol error). `silence` is no answer at all.
 """
 
 from __future__ import annotations
@@ -133,8 +133,8 @@ def _service(text: str) -> MultipleServicesCreditControl:
             mscc.trigger = Trigger(trigger_type=(*(mscc.trigger.trigger_type if mscc.trigger else ()), int(next(rest))))
         elif word.endswith("s"):
             mscc.validity_time = int(word.removesuffix("s"))
-        elif word.endswith("t"):
-            granted.cc_time = int(word.removesuffix("t"))
+        elif word.endswith("e"):
+            granted.cc_service_specific_units = int(word.removesuffix("e"))
         else:
             granted.cc_total_octets = octets(word)
     if granted != GrantedServiceUnit():
