@@ -191,6 +191,9 @@ def _tell(console: Console, result: Run, folder: Path, report: bool) -> None:
     _tell_verdict(console, result.verdict)
     if report:
         console.print(f"report           {folder / 'report.html'}", markup=False)
+    if faults := {what: number for what, number in result.evidence.faults.items() if number}:
+        told = ", ".join(f"{number:,} {what}" for what, number in faults.items())
+        console.print(f"what went wrong  {told}", markup=False)
     console.print(f"bills, records   {folder / 'documents'}, {folder / 'edrs.csv'}", markup=False)
     console.print("next, for a QA engineer:      splitsim serve, and your gateway pointed at it", markup=False)
     console.print(
