@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -27,8 +27,13 @@ class CreditOrder(msgspec.Struct, frozen=True):
     reason: str
 
 
-def mistakes(order: CreditOrder, invoices: Mapping[str, Document], earlier: Sequence[Document]) -> list[str]:
-    """What stands against an order; empty where nothing does."""
+def mistakes(
+    order: CreditOrder,
+    invoices: Mapping[str, Document],
+    earlier: Sequence[Document],
+    waiting: Sequence[CreditOrder] = (),
+) -> list[str]:
+    """What stands against an order; empty where nothing does. `waiting`: orders before it whose notes are not out."""
     found = [] if order.by and order.reason else ["a credit note says who gives it and why"]
     amount: Decimal | None = None
     if order.amount is not None:
@@ -44,7 +49,8 @@ def mistakes(order: CreditOrder, invoices: Mapping[str, Document], earlier: Sequ
     lines = _lines(order, invoice)
     if not lines:
         return [*found, f"invoice {order.bill_no} has no line {order.line_id!r}"]
-    left = _left(lines, earlier)
+    left_of = _left_by_line(invoice, earlier, waiting)
+    left = sum((left_of[line.id] for line in lines), Decimal(0))
     if amount is None:
         return found if left > 0 else [*found, f"nothing is left to credit of {order.line_id or order.bill_no}"]
     if not amount.is_finite():
@@ -91,6 +97,20 @@ def credit_note(
 
 def _lines(order: CreditOrder, invoice: Document) -> list[Line]:
     return [line for line in invoice.applied_customer_billing_rate if order.line_id is None or line.id == order.line_id]
+
+
+def _left_by_line(invoice: Document, earlier: Sequence[Document], waiting: Iterable[CreditOrder]) -> dict[str, Decimal]:
+    """What is left of each line when the orders that wait have taken theirs."""
+    left = {line.id: _left([line], earlier) for line in invoice.applied_customer_billing_rate}
+    for order in waiting:
+        if order.bill_no == invoice.bill_no:
+            lines = [line.id for line in _lines(order, invoice)]
+            due = sum((left[name] for name in lines), Decimal(0)) if order.amount is None else Decimal(order.amount)
+            for name in lines:
+                share = min(due, left[name])
+                left[name] -= share
+                due -= share
+    return left
 
 
 def _left(lines: Sequence[Line], earlier: Sequence[Document]) -> Decimal:

@@ -175,8 +175,9 @@ def credit(
     if any(known.request_id == request_id for known in ordered):
         typer.echo(f"{request_id} is known: nothing changes")
         return
-    wrong = [f"cycle {cycle_id} has been closed: expected one that has not"] if cycle_id in runs else []
-    wrong += mistakes(order, *_issued(out))
+    closed = max(runs, default="")
+    wrong = [f"cycle {closed} has been closed: expected a later one (got {cycle_id})"] if cycle_id <= closed else []
+    wrong += mistakes(order, *_issued(out), ordered)
     each(lambda: _named(cycle_id), lambda: _sound(wrong))
     path = out / f"{cycle_id}.credits.json"
     path.write_bytes(msgspec.json.format(msgspec.json.encode([*ordered, order]), indent=2) + b"\n")

@@ -278,6 +278,9 @@ def test_a_credit_note_goes_out_with_the_cycle_closed_next(store: Store) -> None
     words = ["credit", "INV-2026-03-00001", "--cycle", "2026-04", "--out", str(store.out), "--by", "ann"]
     store.command(*words, "--reason", "test", "--request-id", "c1", "--amount", "1.00")
     store.command(*words, "--reason", "test", "--request-id", "c1", "--amount", "1.00")  # once only
+    # What waits for the next cycle is taken into account.
+    line = ("--line", "INV-2026-03-00001-1", "--amount", "1.50")
+    assert "1.50 is more than the 1.00" in store.command(*words, "--reason", "x", "--request-id", "c2", *line, status=2)
     refused = store.command(*words, "--reason", "test", "--request-id", "c2", "--amount", "99", status=2)
     assert "more than" in refused
     store.play(APRIL + 100, "f2 fleet.acme I 0 | 1 ask")
