@@ -6,7 +6,9 @@
 - `load` sessions of many SIMs at a rate, against any OCS (`splitsim load`).
 - `fidelity` how near a generated fleet comes to what was measured on real ones (`splitsim fleet fidelity`).
 - `truth` counts in the data path what each car really moved; it never reads a counter of PGW or OCS.
-- `link` joins gateway and OCS: in memory, or real Gy over TCP, in virtual time either way.
+- `link` joins gateway and OCS: in memory, or real Gy over TCP, in virtual time either way; `foreign` joins an OCS that
+  is not ours, in real or scaled time.
+- `faults` what can go wrong between them, as data and as chances; `weather` has it happen.
 - `world` puts cars, gateway, link and clock together on SimPy; `connection` is one PDN connection of one car in it.
 
 Imports `ocs.gy` and the engine's door (`ocs.charging.engine`, `ocs.charging.commands`). Start with `world`.
