@@ -20,7 +20,7 @@ check: .venv/dev
 	$(BIN)/lint-imports
 
 # Every requirements/USE.txt holds what that use needs, with hashes; our own package is built with what it holds.
-.venv/%: requirements/%.txt pyproject.toml
+.venv/%: requirements/%.txt pyproject.toml setup.py ocs/gy/_octets.pyx
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
