@@ -11,9 +11,9 @@ import typer
 
 from ocs.commands.bills import bill, credit, explain_line, feed_again, reconcile_command
 from ocs.commands.options import OperatorCommand
-from ocs.commands.orders import checkpoint, move, plan, profile, provision, shutdown, status_command, top_up
+from ocs.commands.orders import checkpoint, move, plan, profile, provision, shutdown, state, status_command, top_up
 from ocs.commands.serve import serve_command
-from ocs.commands.views import edrs, explain_command, sims, usage
+from ocs.commands.views import edrs, explain_command, history, sims, usage
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -27,6 +27,7 @@ def add_commands(app: typer.Typer) -> None:
         ("terminate", "terminated", "End a SIM, or one split of it, for good."),
     ):
         command(name, help=what)(status_command(status))
+    command("state", help="Move a SIM on in its life cycle: in testing, billing ready, in billing, retired.")(state)
     command("plan", help="Change the price plan of one split of a SIM.")(plan)
     command("profile", help="Give a SIM another profile, or other payers: the car was sold.")(profile)
     command("move", help="Give a SIM to another account; its splits keep their payers.")(move)
@@ -34,6 +35,7 @@ def add_commands(app: typer.Typer) -> None:
     command("checkpoint", help="Keep the state of a running OCS: its next restart is quick.")(checkpoint)
     command("shutdown", help="End a running OCS in order.")(shutdown)
     command("sims", help="SIMs and their subscriptions.")(sims)
+    command("history", help="Who changed a SIM and its subscriptions, when and why.")(history)
     command("usage", help="What every subscription has used in the cycle, and what is left of its credit.")(usage)
     command("edrs", help="The records of a store as CSV: one for every report of used units.")(edrs)
     command("bill", help="Close a billing cycle: documents, feed, rated records, reconciliation.")(bill)

@@ -14,7 +14,13 @@ class SimRow(msgspec.Struct, frozen=True, kw_only=True):
     """One subscription: a split of a SIM, or the physical SIM itself (`split` "sim")."""
 
     imsi: str
+    iccid: str
+    account: str
+    """Who owns the SIM."""
+    sim_state: str
     sim_status: str
+    profile: str | None
+    """With its version; None: the physical SIM itself."""
     split: str
     party: str
     payer: str
@@ -23,6 +29,7 @@ class SimRow(msgspec.Struct, frozen=True, kw_only=True):
     plan: str
     status: str
     mpc_imsi: str | None
+    mpc_iccid: str | None
     open_sessions: int
 
 
@@ -48,7 +55,11 @@ def sims(state: State) -> Iterator[SimRow]:
             credit = state.credits.get(subscription.subscription_id)
             yield SimRow(
                 imsi=subscriber.imsi,
+                iccid=subscriber.iccid,
+                account=subscriber.account_id,
+                sim_state=subscriber.state.value,
                 sim_status=subscriber.status.value,
+                profile=f"{subscription.profile.id} {subscription.profile.version}" if subscription.profile else None,
                 split=split_id,
                 party=subscription.split.party,
                 payer=subscription.account_id,
@@ -57,6 +68,7 @@ def sims(state: State) -> Iterator[SimRow]:
                 plan=subscription.plan.id,
                 status=subscription.status.value,
                 mpc_imsi=subscription.mpc_imsi,
+                mpc_iccid=subscription.mpc_iccid,
                 open_sessions=len({service.session.session_id for service in credit.services}) if credit else 0,
             )
 

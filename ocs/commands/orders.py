@@ -58,6 +58,29 @@ def status_command(status: str) -> Any:
     return command
 
 
+class State(Enum):
+    """Where a SIM can be put in its life cycle; suspend and resume have commands of their own."""
+
+    IN_TESTING = "in_testing"
+    BILLING_READY = "billing_ready"
+    IN_BILLING = "in_billing"
+    RETIRED = "retired"
+
+
+def state(
+    imsi: str,
+    to: Annotated[State, typer.Argument(metavar="STATE", help=", ".join(item.value for item in State))],
+    reason: Reason = "by the operator",
+    db: Db = None,
+    control_path: ControlPath = None,
+    request_id: RequestId = None,
+    by: By = "",
+) -> None:
+    """Move a SIM on."""
+    body = {"imsi": imsi, "split_id": None, "status": to.value, "reason": reason, "by": by}
+    _order("SetStatus", body, db, control_path, request_id)
+
+
 def plan(
     imsi: str,
     plan: Annotated[str, typer.Argument(help="A plan that is provisioned.")],

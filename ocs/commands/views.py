@@ -18,6 +18,7 @@ from ocs.commands.bills import explain_line
 from ocs.commands.options import AsJson, ControlPath, Db, asked, bad, paper, store_of, table
 from ocs.explain import Explained, explain
 from ocs.gy.pcap import write_pcap
+from ocs.inventory.history import Change
 from ocs.inventory.register import Register
 from ocs.rating.cycle import cycle_named, cycle_of
 from ocs.records.edr import Edr
@@ -25,12 +26,13 @@ from ocs.records.text import to_csv
 from ocs.store.journal import StoreError
 from ocs.store.recovery import fold_rows
 from ocs.store.rows import Row
-from ocs.units import instant
+from ocs.units import instant, iso
 
 
 def sims(db: Db = None, control_path: ControlPath = None, as_json: AsJson = False) -> None:
     """Subscriptions."""
-    _show(_view("sims", db, control_path), as_json, overview.SimRow.__struct_fields__)
+    columns = ("imsi", "account", "sim_state", "profile", "split", "party", "payer", "apn", "rating_groups", "plan")
+    _show(_view("sims", db, control_path), as_json, (*columns, "status", "mpc_imsi", "open_sessions"))
 
 
 def usage(
@@ -51,6 +53,29 @@ def usage(
     elif cycle is not None:
         raise bad("--cycle: expected --db as well, the store whose EDRs tell what was used")
     _show(rows, as_json, columns)
+
+
+def history(
+    db: Annotated[
+        str, typer.Option(metavar="URL", help="The store: sqlite:///FILE or postgresql://USER@HOST/DATABASE.")
+    ],
+    imsi: Annotated[str | None, typer.Argument(metavar="[IMSI]", help="One SIM; all if not given.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how SIMs and subscriptions came to be what they are: who changed what, when and why."""
+    from ocs.store.reading import changes_as_written  # takes longer to import than most commands take to run
+
+    try:
+        found = [change for change in changes_as_written(store_of(db)) if imsi in (None, change.imsi)]
+    except StoreError as error:
+        raise bad(f"--db {error}") from None
+    rows = [{**msgspec.to_builtins(change), "at": iso(change.at), "subject": _subject(change)} for change in found]
+    columns = ("at", "subject", "status", "account_id", "profile_id", "plan_id", "by", "reason", "request_id")
+    _show([{**row, "at": row["at"] if as_json else row["at"][:19]} for row in rows], as_json, columns)
+
+
+def _subject(change: Change) -> str:
+    return change.subscription_id or f"SIM {change.imsi}"
 
 
 def _used(db: str, name: str | None) -> dict[str, int]:

@@ -239,6 +239,22 @@ def test_what_is_used_is_seen_before_the_cycle_is_closed(store: Store) -> None:
     assert "--cycle: expected a billing cycle" in store.command(*words, "--cycle", "now", status=2)
 
 
+def test_the_history_says_who_changed_what_when_and_why(store: Store) -> None:
+    store.play(100, "suspend wifi")
+    db = ("--db", f"sqlite:///{store.path}")
+    rows = msgspec.json.decode(store.command("history", store.player.imsi, *db, "--json"))
+    assert [(row["subject"], row["status"]) for row in rows] == [
+        ("SIM 001010000000001", "in_billing"),
+        ("001010000000001/sim/1", "active"),
+        ("001010000000001/fleet/1", "active"),
+        ("001010000000001/wifi/1", "active"),
+        ("001010000000001/wifi/1", "suspended"),
+    ]
+    assert (rows[-1]["reason"], rows[-1]["at"]) == ("asked", "2026-03-02T00:01:40.000000Z")
+    assert "suspended" in store.command("history", *db)
+    assert "suspended" not in store.command("history", "001010000000009", *db)
+
+
 def test_a_line_leads_to_its_records(store: Store) -> None:
     store.bill("2026-03")
     invoice = msgspec.json.decode(store.files("2026-03")["documents/INV-2026-03-00001.json"])

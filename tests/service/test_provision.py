@@ -58,6 +58,10 @@ def test_a_file_is_told_as_changes_and_done_once(said: Said, tmp_path: Path) -> 
     payers = {(row["imsi"], row["split"]): row["payer"] for row in json.loads("\n".join(said("sims", "--json")))}
     assert payers["001010000000002", "wifi"] == "driver-3"
     assert payers["001010000000005", "sim"] == "acme"
+    assert "cannot become in_testing" in said("state", "001010000000005", "in_testing", status=1)[0]
+    assert said("state", "001010000000005", "retired", "--reason", "scrapped")[0].startswith("001010000000005")
+    states = {row["imsi"]: row["sim_state"] for row in json.loads("\n".join(said("sims", "--json")))}
+    assert (states["001010000000004"], states["001010000000005"]) == ("in_billing", "retired")
 
 
 def test_a_file_with_fifteen_mistakes_tells_them_all_and_changes_nothing(said: Said) -> None:
