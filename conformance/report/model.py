@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from conformance.requirements import SEVERITIES, requirements
 from conformance.runner import RunResult
+from conformance.sut.ics import Ics, Subscribers
 from conformance.verdicts import Verdict
 
 
@@ -72,6 +73,10 @@ class ReportModel(_Model):
     strict: bool = False
     passed: bool
     totals: dict[str, int]
+    pics: dict[str, str] = {}
+    """What is claimed of the SUT, as the file names it."""
+    pixit: dict[str, str] = {}
+    """What the tester was told: timers, subscribers by role, hooks."""
     rows: list[RowModel]
     cases: list[CaseModel]
     left_out: list[str] = []
@@ -124,6 +129,8 @@ def build(
         trouble=result.trouble,
         strict=strict,
         passed=result.reachable and not result.trouble and not failed - set(known),
+        pics={name: _said(value) for name, value in result.ics.claims.model_dump(mode="json").items()},
+        pixit=_pixit(result.ics),
         totals=dict(Counter(verdict.value for verdict in verdicts.values())),
         rows=rows,
         cases=[
@@ -145,6 +152,25 @@ def build(
         left_out=result.left_out,
         unexpected_passes=sorted(row_id for row_id in known if verdicts.get(row_id) is Verdict.PASS),
     )
+
+
+def _pixit(ics: Ics) -> dict[str, str]:
+    """What the file says to the tester, but for the subscribers' names."""
+    said = {f"tester.{name}": value for name, value in ics.tester.model_dump(mode="json").items()}
+    said |= {f"timers.{name}": value for name, value in ics.timers.model_dump(mode="json").items()}
+    roles = {role: len(getattr(ics.subscribers, role)) for role in Subscribers.model_fields}
+    said["subscribers"] = ", ".join(f"{count} {role}" for role, count in roles.items() if count)
+    said["hooks"] = ", ".join(sorted(ics.hooks)) or "none"
+    said["transport"] = "TCP" if ics.tls is None else "TLS over TCP"
+    return {name: _said(value) for name, value in said.items() if value is not None}
+
+
+def _said(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "-" if value is None else str(value)
 
 
 def failing(report: ReportModel) -> list[RowModel]:

@@ -284,7 +284,11 @@ def test_run_writes_its_report(node: Ics, tmp_path: Path) -> None:
     assert verdicts["RFC6733-3-8"] == "N-A"
     assert verdicts["RFC6733-6.2-1"] == "PASS"
     assert ElementTree.parse(out / "junit.xml").getroot().tag == "testsuites"
-    assert "ROB-3" in (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    assert "ROB-3" in page
+    assert "<td>claims.by_msisdn</td><td>yes</td>" in page
+    assert "<td>N-A: needs a subscriber of role prepaid</td><td>RFC6733-3-8" in page
+    assert report["pixit"]["transport"] == "TCP"
 
 
 def test_a_finding_can_be_replayed(tmp_path: Path) -> None:
