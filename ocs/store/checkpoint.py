@@ -42,7 +42,8 @@ _HEAD_OCTETS: Final = 4
 _NICE: Final = 10
 """The child lets the server go first."""
 _ROWS: Final = 20_000
-"""What a restart folds in a second or two."""
+"""What a restart folds in a second or two. With more sessions than that: as many rows, since to read the checkpoint of a
+session takes as long as to fold a row, and to make one holds requests up."""
 _SHARE: Final = 5
 """The time between two of them is at least so many times what one takes."""
 
@@ -77,13 +78,16 @@ class Checkpoints:
         """What the last one took in the child."""
         self._begun = 0
         """The row of the last one begun."""
+        self._sessions = 0
+        """How many sessions that had."""
         self.written = 0
         """The row of the last one written or read."""
 
     def is_due(self, last: int) -> bool:
         """Whether one should be begun, when the journal has come to row `last`."""
         rested = time.monotonic() - self._began >= _SHARE * self._seconds
-        return self._child is None and last - max(self._begun, self.written) >= _ROWS and rested
+        rows = max(_ROWS, self._sessions)
+        return self._child is None and last - max(self._begun, self.written) >= rows and rested
 
     def read(self, origin_host: str, origin_realm: str, row_at: Callable[[int], Row | None]) -> Checkpoint | None:
         """The checkpoint, if there is one for this code, this identity and the journal with these rows."""
@@ -151,6 +155,7 @@ class Checkpoints:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._child, self._began, self._begun = child, time.monotonic(), checkpoint.sequence
+        self._sessions = len(checkpoint.state.sessions)
 
     def finish(self, *, wait: bool = False) -> bool | None:
         """Whether the child has written its checkpoint; None if it is not ready yet, or there is none."""

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from ocs.bench.loads import FLEET, ccr, provisioning
+from ocs.charging.commands import Charge, Provision
 from ocs.charging.engine import Engine
+from ocs.gy.messages import CcRequestType
 from ocs.store.checkpoint import Checkpoint
 from ocs.store.journal import MemoryJournal, StoreError
 from ocs.store.keeping import Keeper
@@ -46,6 +49,24 @@ def test_one_is_begun_when_enough_has_happened_since_the_last(tmp_path: Path) ->
     kept.keeper.in_time()
     assert not checkpoints.writing
     assert kept.told == []
+    kept.journal.close()
+
+
+def test_the_more_sessions_the_seldomer(tmp_path: Path) -> None:
+    """To read 25,000 sessions takes as long as to fold as many rows: before there are so many, nobody is held up."""
+    kept = Kept(tmp_path)
+    checkpoints = kept.journal.checkpoints
+    kept.engine.apply(Provision(provisioning(1), "start"), 0)
+    kept.engine.apply(Charge(ccr(CcRequestType.INITIAL, 0, 0, 0, (FLEET,))), 0)
+    (session,) = kept.engine.state.sessions.values()
+    kept.engine.state.sessions.update(dict.fromkeys(map(str, range(24_999)), session))
+    for rows, begun in ((20_000, True), (24_999, False), (1, True)):
+        kept.more(rows)
+        checkpoints._began = 0.0  # long ago
+        kept.keeper.in_time()
+        assert checkpoints.writing == begun
+        if begun:
+            assert checkpoints.finish(wait=True)
     kept.journal.close()
 
 
