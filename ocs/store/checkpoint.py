@@ -42,8 +42,8 @@ _HEAD_OCTETS: Final = 4
 _NICE: Final = 10
 """The child lets the server go first."""
 _ROWS: Final = 20_000
-"""What a restart folds in a second or two. With more sessions than that: as many rows, since to read the checkpoint of a
-session takes as long as to fold a row, and to make one holds requests up."""
+"""What a restart folds in a second or two. With more sessions than that: as many rows as there are sessions, since to
+read a checkpoint takes as long for a session as to fold a row, and to make one holds requests up."""
 _SHARE: Final = 5
 """The time between two of them is at least so many times what one takes."""
 
