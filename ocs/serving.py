@@ -205,9 +205,8 @@ async def _owned(settings: Settings, stopping: asyncio.Event) -> tuple[Journal, 
             journal = open_journal(settings.store)
             if following is None:
                 return journal, None
-            begun = following.come_to()
-            tell(logging.INFO, "taking over", folded_rows=begun[0].sequence if begun else 0, rows=journal.last)
-            return journal, begun
+            tell(logging.INFO, "taking over", folded_rows=following.rows, rows=journal.last)
+            return journal, following.come_to()
         except StoreError as error:
             if not settings.standby or not (following or isinstance(error, StoreInUseError)):
                 raise
@@ -217,7 +216,10 @@ async def _owned(settings: Settings, stopping: asyncio.Event) -> tuple[Journal, 
                 tell(logging.WARNING, "standing by", reason=error)
                 _on_signals(stopping)
                 following = Follower(settings.store, Engine(settings.identity.host, settings.identity.realm))
+        before = following.rows
         more = following.follow()
+        if following.rows > before:
+            tell(logging.DEBUG, "folded along", rows=following.rows)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), 0 if more else _STANDBY_SECONDS)
     return MemoryJournal(), None

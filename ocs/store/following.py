@@ -25,20 +25,21 @@ class Follower:
     def __init__(self, store: Store, engine: Engine) -> None:
         self._store = store
         self._engine = engine
-        self._sequence = 0
+        self.rows = 0
+        """Folded so far."""
         self._row: Row | None = None
 
     def follow(self) -> bool:
         """Fold some of what is new; whether there is more. A store that cannot be read just now has nothing new."""
         try:
             filled = read(self._store, sa.select(POSITION.c.filled))[0][0]
-            new = sa.and_(JOURNAL.c.sequence > self._sequence, JOURNAL.c.sequence <= filled)
+            new = sa.and_(JOURNAL.c.sequence > self.rows, JOURNAL.c.sequence <= filled)
             page = read(self._store, sa.select(JOURNAL).where(new).order_by(JOURNAL.c.sequence).limit(_PAGE))
         except StoreError:
             return False
         gc.disable()  # everything that a fold makes stays
         try:
-            for self._sequence, *cells in page:
+            for self.rows, *cells in page:
                 self._row = row = Row(*cells)
                 self._engine.apply(command_of(row), row.now)
         finally:
@@ -49,4 +50,4 @@ class Follower:
         """Where it stands, and the row that it stands at; None if it has seen none."""
         if self._row is None:
             return None
-        return Checkpoint(self._sequence, self._row.now, self._engine.state), self._row
+        return Checkpoint(self.rows, self._row.now, self._engine.state), self._row

@@ -17,7 +17,7 @@ import pytest
 from ocs.gy.client import GyClient
 from ocs.gy.node import Identity
 from tests.gy.captures import ALL
-from tests.service.process import Served, splitsim
+from tests.service.process import SECONDS, Served, splitsim
 from tests.service.test_serve import MB, accept, ccr, exchange, received
 
 
@@ -32,7 +32,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, s
 
 def page(url: str, method: str = "GET") -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=30) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -120,7 +120,7 @@ def children(pid: int) -> list[int]:
 
 
 def until(holds: Callable[[], object]) -> None:
-    over = time.monotonic() + 20
+    over = time.monotonic() + SECONDS
     while not holds():
         assert time.monotonic() < over
         time.sleep(0.05)
@@ -155,7 +155,7 @@ def test_both_processes_end_together(tmp_path: Path, number: signal.Signals) -> 
         until(lambda: children(running.process.pid))
         (web,) = children(running.process.pid)
         running.process.send_signal(number)
-        assert running.process.wait(20) == (0 if number == signal.SIGTERM else -number)
+        assert running.process.wait(SECONDS) == (0 if number == signal.SIGTERM else -number)
         until(lambda: not lives(web))
 
 

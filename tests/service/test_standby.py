@@ -23,7 +23,7 @@ def pair(tmp_path: Path, url: str) -> Iterator[tuple[Served, Served]]:
     """A primary, and a standby that has begun to wait."""
     with (
         Served(tmp_path, "--db", url) as primary,
-        Served(tmp_path, "--db", url, "--standby", ready=False, log="standby.log") as standby,
+        Served(tmp_path, "--db", url, "--standby", "--log-level", "debug", ready=False, log="standby.log") as standby,
     ):
         until = time.monotonic() + SECONDS
         while "standing by" not in standby.log.read_text():
@@ -38,7 +38,10 @@ def test_it_takes_over_from_one_that_was_killed(pair: tuple[Served, Served], url
     assert f"pid {primary.process.pid}" in standby.log.read_text()
     opened, used = exchange(primary.port, ccr("I", 0, (200, -1, True)), ccr("U", 1, (200, 4 * MB, True)))
     before = usage(primary)
-    time.sleep(1.5)  # the tables are filled, and the standby has folded along
+    until = time.monotonic() + SECONDS
+    while "folded along rows=3" not in standby.log.read_text():
+        assert time.monotonic() < until
+        time.sleep(0.05)
     primary.kill()
     standby.until_ready()
     assert "taking over folded_rows=3 rows=3" in standby.log.read_text()
