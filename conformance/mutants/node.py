@@ -198,7 +198,7 @@ class MutantOcs:
         )
         operator = written.register.operator
         cycle = cycle_named(f"{datetime.now(UTC):%Y-%m}", operator.time_zone, operator.cycle_day)
-        closed = close.close_cycle(cycle, books_of(cycle, run_of(cycle.id, {}, written), {}, written))
+        closed = close.close_cycle(cycle, books_of(cycle, run_of(cycle.id, {}, written.extent), {}, written))
         text = StringIO()
         write_csv(text, (json.loads(to_json(document)) for document in closed.documents))
         return text.getvalue()

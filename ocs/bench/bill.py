@@ -76,13 +76,14 @@ def bill(month: Month) -> Spent:
     from ocs.billing.printing import write_documents
     from ocs.billing.sums import Summed
     from ocs.billing.view import View
+    from ocs.billing.writing import write_rated
 
     register, documents = month.register(), 0
     started = time.process_time()
     with View.of_parquet([month.edrs], [month.transfers]) as view:
-        for number, close in enumerate(closes(CYCLE, register, month.history(), Summed(view))):
+        for close in closes(CYCLE, register, month.history(), Summed(view)):
             documents += len(write_documents(month.folder / "documents", close.documents, pdf=False))
-            close.records.write_rated(close.settlements, month.folder / f"rated-{number}.csv")
+            write_rated(month.folder / "rated.csv", [close])
     return _spent(started, documents)
 
 

@@ -51,18 +51,21 @@ def feed_name(cycle_id: str, sequence: int) -> str:
     return f"feed-{cycle_id}-{sequence:04}.csv"
 
 
-def to_feed(documents: Sequence[Document], cycle_id: str, sequence: int) -> bytes:
-    """The content of a feed file."""
-    text = io.StringIO()
+def to_feed(documents: Iterable[Document], cycle_id: str, sequence: int) -> bytes:
+    """The content of a feed file. Documents are looked at once, one after another."""
+    text, totals = io.StringIO(), _Totals()
     write = csv.writer(text, lineterminator="\n").writerow
     write(["H", FORMAT, VERSION, cycle_id, sequence])
-    for number, cells in enumerate(_records(documents), 1):
-        write([cells[0], number, *cells[1:]])
-    write(["T", *_totals(documents)])
+    for document in documents:
+        for cells in _records([document]):
+            totals.records += 1
+            write([cells[0], totals.records, *cells[1:]])
+        totals.add(document)
+    write(["T", *totals.cells()])
     return text.getvalue().encode()
 
 
-def write_feed(folder: Path, documents: Sequence[Document], cycle_id: str, sequence: int) -> Path:
+def write_feed(folder: Path, documents: Iterable[Document], cycle_id: str, sequence: int) -> Path:
     """Write a feed file, and then the marker that says that it is complete; returns the path of the feed."""
     folder.mkdir(parents=True, exist_ok=True)
     path, content = folder / feed_name(cycle_id, sequence), to_feed(documents, cycle_id, sequence)
@@ -164,16 +167,33 @@ def _records(documents: Iterable[Document]) -> Iterable[list[str]]:
             ]
 
 
-def _totals(documents: Sequence[Document]) -> list[str]:
-    lines = [line for document in documents for line in document.applied_customer_billing_rate]
-    sums = [
-        sum((line.amount for line in lines), Decimal(0)),
-        sum((document.tax_excluded_amount.value for document in documents), Decimal(0)),
-        sum((_vat(document) for document in documents), Decimal(0)),
-        sum((document.tax_included_amount.value for document in documents), Decimal(0)),
-    ]
-    counts = [len(documents) + len(lines), len(documents), len(lines)]
-    return [*map(str, counts), *(f"{amount:f}" for amount in sums), str(sum(line.octets for line in lines))]
+@dataclass(slots=True)
+class _Totals:
+    """The control totals of a feed."""
+
+    records: int = 0
+    documents: int = 0
+    lines: int = 0
+    amounts: Decimal = Decimal(0)
+    net: Decimal = Decimal(0)
+    vat: Decimal = Decimal(0)
+    gross: Decimal = Decimal(0)
+    octets: int = 0
+
+    def add(self, document: Document) -> None:
+        self.documents += 1
+        self.net += document.tax_excluded_amount.value
+        self.vat += _vat(document)
+        self.gross += document.tax_included_amount.value
+        for line in document.applied_customer_billing_rate:
+            self.lines += 1
+            self.amounts += line.amount
+            self.octets += line.octets
+
+    def cells(self) -> list[str]:
+        sums = (self.amounts, self.net, self.vat, self.gross)
+        counts = (self.records, self.documents, self.lines)
+        return [*map(str, counts), *(f"{amount:f}" for amount in sums), str(self.octets)]
 
 
 def _vat(document: Document) -> Decimal:

@@ -15,7 +15,6 @@ import msgspec
 
 from ocs.billing.close import CycleClose
 from ocs.billing.money import half_up
-from ocs.billing.settle import Member
 
 _MB = 1_000_000
 _PLACES = 6
@@ -42,16 +41,48 @@ class Margin(msgspec.Struct, frozen=True, kw_only=True):
 
 def margins(close: CycleClose) -> list[Margin]:
     """A row for each payer, split and plan with revenue or cost, in their order."""
-    revenue, cost = _revenue(close), _costs(close)
-    rows = []
-    for key in sorted(revenue.keys() | cost.keys()):
-        earned, spent = half_up(revenue[key], _PLACES), half_up(cost[key], _PLACES)
-        rows.append(Margin(**key._asdict(), revenue=earned, cost=spent, margin=earned - spent))
-    return rows
+    earnings = Earnings()
+    earnings.add(close)
+    return earnings.rows()
 
 
-def _revenue(close: CycleClose) -> defaultdict[Earned, Fraction]:
-    found: defaultdict[Earned, Fraction] = defaultdict(Fraction)
+class Earnings:
+    """Revenue and costs of a cycle that is closed in ranges of payers."""
+
+    def __init__(self) -> None:
+        self._revenue: defaultdict[Earned, Fraction] = defaultdict(Fraction)
+        self._cost: defaultdict[Earned, Fraction] = defaultdict(Fraction)
+        self._sims: dict[str, tuple[int, str, Fraction]] = {}
+        """Days, owner and cost of each physical SIM, by the subscription that is billed longest: the SIM's own days."""
+
+    def add(self, close: CycleClose) -> None:
+        """Take in one range."""
+        _add_revenue(close, self._revenue)
+        _add_traffic(close, self._cost)
+        costs, cycle = close.register.operator.costs, close.cycle
+        for settlement in close.settlements:
+            for member in settlement.members:
+                last, begin = member.tenure.last, member.tenure.billed_from
+                if member.days > self._sims.get(last.imsi, (-1, "", Fraction(0)))[0]:
+                    spent = Fraction(costs.sim) * member.days / cycle.days
+                    if begin is not None and cycle.start <= begin < cycle.end:
+                        spent += Fraction(costs.activation)
+                    self._sims[last.imsi] = member.days, last.customer_id, spent
+
+    def rows(self) -> list[Margin]:
+        """A row for each payer, split and plan with revenue or cost, in their order."""
+        revenue, cost = self._revenue.copy(), self._cost.copy()
+        for _, owner, spent in self._sims.values():
+            if spent:
+                cost[Earned(owner, "sim", "")] += spent
+        rows = []
+        for key in sorted(revenue.keys() | cost.keys()):
+            earned, due = half_up(revenue[key], _PLACES), half_up(cost[key], _PLACES)
+            rows.append(Margin(**key._asdict(), revenue=earned, cost=due, margin=earned - due))
+        return rows
+
+
+def _add_revenue(close: CycleClose, found: defaultdict[Earned, Fraction]) -> None:
     for document in close.documents:
         if document.type == "ConsumerStatement" and close.register.reseller_of(document.customer.id) is not None:
             continue
@@ -61,35 +92,13 @@ def _revenue(close: CycleClose) -> defaultdict[Earned, Fraction]:
             net = amount / (1 + vat) if line.tax_included_amount is not None else amount
             if net:
                 found[Earned(document.customer.id, line.split.id, line.product.id)] += net
-    return found
 
 
-def _costs(close: CycleClose) -> defaultdict[Earned, Fraction]:
-    costs, cycle = close.register.operator.costs, close.cycle
-    found: defaultdict[Earned, Fraction] = defaultdict(Fraction)
-    traffic = {zone: Fraction(price) for zone, price in costs.traffic.items()}
+def _add_traffic(close: CycleClose, found: defaultdict[Earned, Fraction]) -> None:
+    traffic = {zone: Fraction(price) for zone, price in close.register.operator.costs.traffic.items()}
     anywhere = traffic.get("*", Fraction(0))
     for edr in close.edrs:
         spent = edr.octets_total * traffic.get(edr.zone, anywhere) / _MB
         if spent:
             split = f"{edr.profile_id}/{edr.split_id}" if edr.profile_id is not None else edr.split_id or ""
             found[Earned(edr.account_id, split, edr.plan_id or "")] += spent
-    for member in _one_for_each_sim(close).values():
-        owner, begin = Earned(member.tenure.last.customer_id, "sim", ""), member.tenure.billed_from
-        spent = Fraction(costs.sim) * member.days / cycle.days
-        if begin is not None and cycle.start <= begin < cycle.end:
-            spent += Fraction(costs.activation)
-        if spent:
-            found[owner] += spent
-    return found
-
-
-def _one_for_each_sim(close: CycleClose) -> dict[str, Member]:
-    """Of each physical SIM the subscription that is billed longest: the SIM's own days."""
-    found: dict[str, Member] = {}
-    for settlement in close.settlements:
-        for member in settlement.members:
-            known = found.get(member.tenure.last.imsi)
-            if known is None or member.days > known.days:
-                found[member.tenure.last.imsi] = member
-    return found

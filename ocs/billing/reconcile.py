@@ -11,7 +11,7 @@ as printed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -123,6 +123,20 @@ def reconcile(
         tuple(_rows(close, rated, truth, usu, usu_by_payer)),
         tuple(_bucket_rows(close)),
         tuple(differences),
+    )
+
+
+def joined(parts: Sequence[Reconciliation]) -> Reconciliation:
+    """The outcome for a cycle that was closed in ranges of payers; at least one."""
+    return Reconciliation(
+        parts[0].cycle_id,
+        tuple(
+            sorted(
+                (row for part in parts for row in part.rows), key=lambda row: (row.account_id, row.split, row.plan_id)
+            )
+        ),
+        tuple(bucket for part in parts for bucket in part.buckets),
+        tuple(difference for part in parts for difference in part.differences),
     )
 
 

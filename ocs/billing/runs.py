@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from ocs.billing.books import Books
+from ocs.billing.sums import Summed
+from ocs.billing.view import View
 from ocs.inventory.history import Change
 from ocs.inventory.register import Register
 from ocs.rating.cycle import Cycle
@@ -35,6 +38,28 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     transfers: Sequence[Transfer]
     changes: Sequence[Change]
 
+    @property
+    def extent(self) -> Extent:
+        """How much that is."""
+        cycles = frozenset(edr.cycle_id for edr in self.edrs)
+        return Extent(len(self.edrs), len(self.transfers), len(self.changes), cycles)
+
+
+class Extent(NamedTuple):
+    """How much a store holds: so many EDRs, ledger lines and changes, and EDRs of these cycles."""
+
+    edrs: int
+    transfers: int
+    changes: int
+    cycles: frozenset[str]
+
+    @classmethod
+    def of(cls, view: View, changes: int) -> Extent:
+        """Of records behind a view."""
+        ((edrs, cycles),) = view.rows("SELECT count(*), coalesce(list(DISTINCT cycle_id), []) FROM edr")
+        ((transfers,),) = view.rows("SELECT count(*) FROM transfer")
+        return cls(edrs, transfers, changes, frozenset(cycles))
+
 
 def runs_in(folder: Path) -> dict[str, Run]:
     """The runs whose documents are in `folder`, by cycle.
@@ -52,7 +77,7 @@ def runs_in(folder: Path) -> dict[str, Run]:
     return found
 
 
-def run_of(cycle_id: str, runs: Mapping[str, Run], written: Written) -> Run:
+def run_of(cycle_id: str, runs: Mapping[str, Run], written: Extent) -> Run:
     """The run of a cycle: the one that was, or a new one over all that is written.
 
     Raises:
@@ -63,22 +88,21 @@ def run_of(cycle_id: str, runs: Mapping[str, Run], written: Written) -> Run:
     later = [closed for closed in runs if closed > cycle_id]
     if later:
         raise ValueError(f"cycle {max(later)} has been closed: {cycle_id} cannot be closed after it")
-    earlier = sorted({edr.cycle_id for edr in written.edrs if edr.cycle_id < cycle_id} - set(runs))
+    earlier = sorted({known for known in written.cycles if known < cycle_id} - set(runs))
     if earlier:
         raise ValueError(f"cycle {earlier[0]} has records and has not been closed: close it before {cycle_id}")
     return Run(
         cycle_id=cycle_id,
-        edrs=len(written.edrs),
-        transfers=len(written.transfers),
-        changes=len(written.changes),
+        edrs=written.edrs,
+        transfers=written.transfers,
+        changes=written.changes,
     )
 
 
 def books_of(cycle: Cycle, run: Run, runs: Mapping[str, Run], written: Written) -> Books:
     """What the run of `cycle` knew."""
     known = written.edrs[: run.edrs]
-    before = max((runs[closed].edrs for closed in runs if closed < cycle.id), default=0)
-    closed_before = {closed for closed in runs if closed < cycle.id}
+    before, closed_before = _before(cycle, runs)
     late = {edr.edr_id for edr in _late(known[before:], closed_before)}
     return Books(
         written.register,
@@ -87,6 +111,18 @@ def books_of(cycle: Cycle, run: Run, runs: Mapping[str, Run], written: Written) 
         tuple(written.transfers[: run.transfers]),
         tuple([edr for edr in known if edr.edr_id in late]),
     )
+
+
+def records_of(cycle: Cycle, run: Run, runs: Mapping[str, Run], view: View) -> Summed:
+    """What the run of `cycle` knew, of records behind a view."""
+    billed, closed = _before(cycle, runs)
+    return Summed(view, view.limit(run.edrs, run.transfers, billed, sorted(closed)))
+
+
+def _before(cycle: Cycle, runs: Mapping[str, Run]) -> tuple[int, set[str]]:
+    """EDRs that were known when the cycle before was closed, and the cycles closed until then."""
+    closed = {known for known in runs if known < cycle.id}
+    return max((runs[known].edrs for known in closed), default=0), closed
 
 
 def _late(edrs: Iterable[Edr], closed: set[str]) -> Iterable[Edr]:

@@ -7,7 +7,8 @@ Needs the extra `report`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -50,26 +51,54 @@ class View:
             ]
             files = ", ".join(map(quoted, paths))
             view.db.execute(
-                f"CREATE VIEW {name} AS SELECT {', '.join(cells)}, file_index::BIGINT << 32 | file_row_number "
+                f"CREATE VIEW written_{name} AS SELECT {', '.join(cells)}, file_index::BIGINT << 32 | file_row_number "
                 f"AS number FROM read_parquet([{files}], file_row_number = true)"
             )
+        view._show("true", "true")
         return view
 
     @classmethod
-    def of_texts(cls, edrs: pa.RecordBatchReader, transfers: pa.RecordBatchReader) -> Self:
-        """From rows as a store keeps them: `number`, and `record`, a JSON array of the columns."""
+    def of_texts(cls, edrs: Iterable[pa.RecordBatch], transfers: Iterable[pa.RecordBatch]) -> Self:
+        """From rows as a store keeps them: `number`, from 1 on, and `record`, a JSON array of the columns."""
         view = cls()
-        for (name, record), rows in zip(_RELATIONS.items(), (edrs, transfers), strict=True):
-            layout = columns(record)
-            paths = ", ".join(f"'$[{place}]'" for place in range(len(layout)))
-            cells = ", ".join(_cell(column, f"cells[{place}]") for place, column in enumerate(layout, 1))
-            view.db.register("given", rows)
-            view.db.execute(
-                f"CREATE TABLE {name} AS SELECT {cells}, number "
-                f"FROM (SELECT number, json_extract_string(record, [{paths}]) AS cells FROM given)"
-            )
-            view.db.unregister("given")
+        try:
+            for name, batches in zip(_RELATIONS, (edrs, transfers), strict=True):
+                view._copy(name, batches)
+            view._show("true", "true")
+        except BaseException:
+            view.close()
+            raise
         return view
+
+    def _copy(self, name: str, batches: Iterable[pa.RecordBatch]) -> None:
+        import pyarrow as pa
+
+        layout = columns(_RELATIONS[name])
+        paths = ", ".join(f"'$[{place}]'" for place in range(len(layout)))
+        cells = ", ".join(_cell(column, f"cells[{place}]") for place, column in enumerate(layout, 1))
+        query = (
+            f"SELECT {cells}, number FROM (SELECT number, json_extract_string(record, [{paths}]) AS cells FROM given)"
+        )
+        into = f"CREATE TABLE written_{name} AS"
+        none = pa.record_batch({"number": pa.array([], pa.int64()), "record": pa.array([], pa.string())})
+        for batch in chain([none], batches):
+            self.db.register("given", pa.Table.from_batches([batch]))
+            self.db.execute(f"{into} {query}")
+            self.db.unregister("given")
+            into = f"INSERT INTO written_{name}"
+
+    def limit(self, edrs: int, transfers: int, billed: int = 0, closed: Sequence[str] = ()) -> list[Edr]:
+        """Let the relations have the first so many records alone, and without those that came late, which it returns.
+
+        Late are EDRs after the first `billed`, of cycles that were `closed` then.
+        """
+        late = f"number > {billed} AND cycle_id IN ({', '.join(map(quoted, closed))})" if closed else "false"
+        self._show(f"number <= {edrs} AND NOT ({late})", f"number <= {transfers}")
+        return self.records(Edr, "written_edr", f"number <= {edrs} AND {late}")
+
+    def _show(self, edrs: str, transfers: str) -> None:
+        for name, condition in zip(_RELATIONS, (edrs, transfers), strict=True):
+            self.db.execute(f"CREATE OR REPLACE VIEW {name} AS FROM written_{name} WHERE {condition}")
 
     def __enter__(self) -> Self:
         return self
@@ -103,9 +132,9 @@ class View:
             yield from page
 
 
-def quoted(path: Path) -> str:
-    """A path as SQL has it."""
-    return "'" + str(path).replace("'", "''") + "'"
+def quoted(text: str | Path) -> str:
+    """A text as SQL has it."""
+    return "'" + str(text).replace("'", "''") + "'"
 
 
 def _cell(column: Column, text: str) -> str:

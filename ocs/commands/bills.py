@@ -7,36 +7,43 @@ what was known when the cycle was closed. Exit status 0; 1 a difference; 2 bad i
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 import typer
 
-from ocs.billing.close import CycleClose, close_cycle
+from ocs.billing.close import CycleClose, close_cycle, closes
 from ocs.billing.credit import CreditOrder, credit_note, mistakes
-from ocs.billing.documents import Document, from_json
+from ocs.billing.crosscheck import Difference
+from ocs.billing.documents import NUMBER_RANGES, Document, from_json
 from ocs.billing.feed import read_rejects, rejected, write_feed
-from ocs.billing.margin import Margin, margins
-from ocs.billing.rated import RatedRecord
+from ocs.billing.margin import Earnings, Margin
 from ocs.billing.received import Received, heard, received
-from ocs.billing.reconcile import Reconciliation, reconcile
+from ocs.billing.reconcile import joined, reconcile
 from ocs.billing.reconciled import to_csv, write_reconciliation
-from ocs.billing.runs import Run, Written, books_of, run_of, runs_in
+from ocs.billing.runs import Extent, Run, Written, books_of, records_of, run_of, runs_in
 from ocs.billing.tracing import behind, find_line
+from ocs.billing.view import View
+from ocs.billing.writing import write_rated
 from ocs.commands.options import By, Reason, bad, each, errors, paper, store_of, table
 from ocs.files import FileError
+from ocs.inventory.history import Change
 from ocs.inventory.register import Register
 from ocs.rating.cycle import Cycle, cycle_named
+from ocs.records.edr import Edr, Transfer
 from ocs.store.journal import StoreError
 from ocs.units import instant, iso
 
 Db = Annotated[str, typer.Option(metavar="URL", help="The store: sqlite:///FILE or postgresql://USER@HOST/DATABASE.")]
 CycleId = Annotated[str, typer.Option("--cycle", metavar="YYYY-MM", help="The billing cycle, by its first month.")]
 Out = Annotated[Path, typer.Option(metavar="DIR", help="Where the bills of all cycles are.")]
+T = TypeVar("T")
 
 
 def bill(
@@ -47,20 +54,23 @@ def bill(
     early: Annotated[bool, typer.Option(help="Close a cycle that is not over; it stays closed.")] = False,
 ) -> None:
     """Close a billing cycle. A cycle that has been closed closes the same again: nothing changes."""
-    _, written, runs = each(lambda: _named(cycle_id), lambda: _written(db), lambda: _runs(out))
-    cycle = _cycle(cycle_id, written)
+    _, (register, changes), runs = each(lambda: _named(cycle_id), lambda: _sold(db), lambda: _runs(out))
+    cycle = _cycle(cycle_id, register)
     if not early and cycle_id not in runs and cycle.end > instant(datetime.now(UTC)):
         raise bad(
             f"cycle {cycle_id} ends {iso(cycle.end)[:19]}Z and is not over: expected --early to close it all the same"
         )
-    run, close, documents = _closed(cycle, written, runs, out)
-    found = reconcile(close)
     folder = out / cycle_id
-    _put(folder, lambda into: _write(into, run, close, documents, found, pdf))
-    typer.echo(f"{len(documents)} documents of {cycle_id} in {folder}")
-    for settlement in close.settlements:
-        if settlement.alerts:
-            typer.echo(f"pool {settlement.pool_id} was used beyond its limit: {settlement.octets:,} octets")
+    with _view(db) as view:
+        try:
+            run = run_of(cycle_id, runs, Extent.of(view, len(changes)))
+        except ValueError as error:
+            raise bad(str(error)) from None
+        ranges = closes(cycle, register, changes[: run.changes], records_of(cycle, run, runs, view))
+        found = _put(folder, lambda into: _write(into, run, ranges, partial(_credited, cycle, register, out), pdf))
+    typer.echo(f"{found.documents} documents of {cycle_id} in {folder}")
+    for alert in found.alerts:
+        typer.echo(alert)
     if found.differences:
         for difference in found.differences:
             errors.print(str(difference))
@@ -77,7 +87,7 @@ def reconcile_command(
     _, written, runs = each(
         lambda: _named(cycle_id), lambda: _written(db), lambda: _runs(out) if out is not None else {}
     )
-    cycle = _cycle(cycle_id, written)
+    cycle = _cycle(cycle_id, written.register)
     run = runs.get(cycle_id) or Run(
         cycle_id=cycle_id, edrs=len(written.edrs), transfers=len(written.transfers), changes=len(written.changes)
     )
@@ -114,7 +124,7 @@ def explain_line(
     written, runs = each(lambda: _written(db), lambda: _runs(out))
     if cycle_id not in runs:
         raise bad(f"no line {line_id!r}: expected one of a cycle that has been closed in {out}")
-    _, close, _ = _closed(_cycle(cycle_id, written), written, runs, out)
+    close = _closed(_cycle(cycle_id, written.register), written, runs)
     found = find_line(close, line_id)
     if found is None:
         raise bad(f"no line {line_id!r} in {cycle_id}")
@@ -203,57 +213,88 @@ def feed_again(
     typer.echo(str(write_feed(folder / "feed", again, cycle_id, sequence)))
 
 
-def _closed(cycle: Cycle, written: Written, runs: dict[str, Run], out: Path) -> tuple[Run, CycleClose, list[Document]]:
-    """What closing a cycle gives, with the credit notes that were ordered for it."""
+def _closed(cycle: Cycle, written: Written, runs: dict[str, Run]) -> CycleClose:
+    """What closing a cycle gave."""
     try:
-        run = run_of(cycle.id, runs, written)
-        close = close_cycle(cycle, books_of(cycle, run, runs, written))
+        run = run_of(cycle.id, runs, written.extent)
+        return close_cycle(cycle, books_of(cycle, run, runs, written))
     except (ValueError, KeyError) as error:
         raise bad(str(error)) from None
+
+
+def _credited(cycle: Cycle, register: Register, out: Path) -> list[Document]:
+    """The credit notes that were ordered for a cycle."""
     invoices, notes = _issued(out, before=cycle.id)
-    documents = list(close.documents)
+    documents = []
     for numbered, order in enumerate(_orders(out, cycle.id), 1):
         wrong = mistakes(order, invoices, notes)
         if wrong:
             raise bad(*(f"credit {order.request_id}: {what}" for what in wrong))
         invoice = invoices[order.bill_no]
-        account, operator = written.register.accounts[invoice.customer.id], written.register.operator
+        account, operator = register.accounts[invoice.customer.id], register.operator
         note = credit_note(order, numbered, cycle, operator, account, invoice, notes)
         notes.append(note)
         documents.append(note)
-    return run, close, documents
+    return documents
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What closing a cycle has to tell."""
+
+    documents: int
+    alerts: list[str]
+    differences: Sequence[Difference]
 
 
 def _write(
-    into: Path, run: Run, close: CycleClose, documents: list[Document], found: Reconciliation, pdf: bool
-) -> None:
+    into: Path, run: Run, ranges: Iterable[CycleClose], credited: Callable[[], list[Document]], pdf: bool
+) -> _Found:
+    """All files of a cycle, one range of payers after another."""
     from ocs.billing.printing import write_documents  # who gives everybody a name needs no faker
 
     (into / "run.json").write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=2) + b"\n")
-    write_documents(into / "documents", documents, pdf=pdf)
-    write_feed(into / "feed", documents, run.cycle_id, 1)
-    (into / "rated.csv").write_text(to_csv(close.rated, RatedRecord.__struct_fields__), encoding="utf-8")
-    (into / "margin.csv").write_text(to_csv(margins(close), Margin.__struct_fields__), encoding="utf-8")
+    count, alerts, parts, earnings = 0, [], [], Earnings()
+    write_rated(into / "rated.csv", ())
+    for close in ranges:
+        count += len(write_documents(into / "documents", close.documents, pdf=pdf))
+        alerts += [
+            f"pool {settlement.pool_id} was used beyond its limit: {settlement.octets:,} octets"
+            for settlement in close.settlements
+            if settlement.alerts
+        ]
+        write_rated(into / "rated.csv", [close])
+        earnings.add(close)
+        parts.append(reconcile(close))
+    notes = credited()
+    write_documents(into / "documents", notes, pdf=pdf)
+    write_feed(into / "feed", _documents(into), run.cycle_id, 1)
+    (into / "margin.csv").write_text(to_csv(earnings.rows(), Margin.__struct_fields__), encoding="utf-8")
+    found = joined(parts)
     write_reconciliation(into, found)
+    return _Found(count + len(notes), alerts, found.differences)
 
 
-def _put(folder: Path, write: Callable[[Path], None]) -> None:
+def _put(folder: Path, write: Callable[[Path], T]) -> T:
     """Write a folder as a whole, or find that what is there already says the same."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        write(fresh)
+        found = write(fresh)
         if not folder.exists():
             fresh.rename(folder)
-            return
+            return found
         for path in sorted(item for item in fresh.rglob("*") if item.is_file()):
             there = folder / path.relative_to(fresh)
             if there.exists() and there.read_bytes() != path.read_bytes():
                 raise bad(f"{there} is there with other content: the cycle was closed from other records")
             there.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, there)
+        return found
     except ModuleNotFoundError as error:
-        raise bad(f"{error.name} is not installed: names and PDF need the extra report") from None
+        raise bad(f"{error.name} is not installed: bills need the extra report") from None
+    except KeyError as error:
+        raise bad(str(error)) from None
     except OSError as error:
         raise bad(f"{folder}: {error.strerror or error}") from None
     finally:
@@ -270,22 +311,25 @@ def _orders(out: Path, cycle_id: str) -> list[CreditOrder]:
 
 def _issued(out: Path, before: str = "9999-99") -> tuple[dict[str, Document], list[Document]]:
     """All invoices of the cycles closed so far, by number, and all credit notes, in order."""
-    documents = [document for run in sorted(_runs(out)) if run < before for document in _documents(out / run)]
-    return (
-        {document.bill_no: document for document in documents if document.type == "EnterpriseInvoice"},
-        [document for document in documents if document.type == "CreditNote"],
-    )
+    invoices: dict[str, Document] = {}
+    notes: list[Document] = []
+    for run in sorted(_runs(out)):
+        if run < before:
+            invoices |= {document.bill_no: document for document in _documents(out / run, "INV")}
+            notes += _documents(out / run, "CRN")
+    return invoices, notes
 
 
-def _documents(folder: Path) -> list[Document]:
-    """The documents of a cycle, in the order in which they were written."""
-    kinds = ("INV", "STM", "SET", "CRN")
-    paths: Iterable[Path] = (path for kind in kinds for path in sorted((folder / "documents").glob(f"{kind}-*.json")))
-    return [from_json(path.read_bytes()) for path in paths]
+def _documents(folder: Path, *kinds: str) -> Iterator[Document]:
+    """The documents of a cycle, by kind and number; all kinds if none is named."""
+    for kind in kinds or NUMBER_RANGES.values():
+        paths = (folder / "documents").glob(f"{kind}-*.json")
+        for path in sorted(paths, key=lambda path: (len(path.name), path.name)):
+            yield from_json(path.read_bytes())
 
 
 def _issued_in(folder: Path) -> list[Document]:
-    documents = _documents(folder)
+    documents = list(_documents(folder))
     if not documents:
         raise bad(f"no documents in {folder}")
     return documents
@@ -316,8 +360,8 @@ def _named(cycle_id: str) -> str:
     return name
 
 
-def _cycle(cycle_id: str, written: Written) -> Cycle:
-    operator = written.register.operator
+def _cycle(cycle_id: str, register: Register) -> Cycle:
+    operator = register.operator
     return cycle_named(cycle_id, operator.time_zone, operator.cycle_day)
 
 
@@ -333,6 +377,30 @@ def _usu(db: str, close: CycleClose, written: Written) -> Received:
         raise bad(f"--db {error}") from None
     others = (edr for edr in written.edrs if edr.edr_id not in billed)
     return received(close.cycle, reports, close.edrs, others, written.register.apn_aliases())
+
+
+def _sold(db: str) -> tuple[Register, list[Change]]:
+    """What was sold to whom, and the history of it."""
+    from ocs.store.reading import changes_as_written, provisionings  # see below
+
+    where = store_of(db)
+    try:
+        return Register.of(provisionings(where)), changes_as_written(where)
+    except StoreError as error:
+        raise bad(f"--db {error}") from None
+
+
+def _view(db: str) -> View:
+    """EDRs and ledger of a store, for SQL."""
+    from ocs.store.reading import rows_as_written
+
+    where = store_of(db)
+    try:
+        return View.of_texts(rows_as_written(where, Edr), rows_as_written(where, Transfer))
+    except StoreError as error:
+        raise bad(f"--db {error}") from None
+    except ModuleNotFoundError as error:
+        raise bad(f"{error.name} is not installed: bills need the extra report") from None
 
 
 def _written(db: str) -> Written:

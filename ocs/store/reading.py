@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -21,6 +21,9 @@ from ocs.store.journal import StoreError
 from ocs.store.rows import Row, command_of
 from ocs.store.schema import CHANGE_RECORD, EDR, EDR_RECORD, JOURNAL, POSITION, TRANSFER_RECORD
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 _PARTS: Final = [column.name for column in columns(Edr)].index("bucket_parts")
 _PAGE: Final = 5_000
 """Rows read at once."""
@@ -36,7 +39,11 @@ def read(store: Store, query: sa.Select[Any]) -> list[Any]:
         with _engine(store).connect() as connection:
             return list(connection.execute(query))
     except sa.exc.DBAPIError as error:
-        raise StoreError(f"{store}: {' '.join(str(error.orig).split())}") from None
+        raise _unreadable(store, error) from None
+
+
+def _unreadable(store: Store, error: sa.exc.DBAPIError) -> StoreError:
+    return StoreError(f"{store}: {' '.join(str(error.orig).split())}")
 
 
 def _engine(store: Store) -> sa.Engine:
@@ -66,6 +73,26 @@ def edrs_as_written(store: Store) -> list[Edr]:
         cells[_PARTS] = tuple(BucketPart(**part) for part in cells[_PARTS])
         edrs.append(Edr(*cells))
     return edrs
+
+
+def rows_as_written(store: Store, record: type[Edr | Transfer]) -> Iterator[pa.RecordBatch]:
+    """Every record of a type in `store`, for `ocs.billing.view`: its place from 1 on, and JSON as it stands there.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    import pyarrow as pa  # of the extra `report`
+
+    table, place = EDR_RECORD if record is Edr else TRANSFER_RECORD, 1
+    query = sa.select(sa.cast(table.c.record, sa.Text)).order_by(table.c.number)
+    try:
+        with _engine(store).connect() as connection:
+            for page in connection.execution_options(yield_per=_PAGE).execute(query).scalars().partitions():
+                numbers = pa.array(range(place, place + len(page)), type=pa.int64())
+                yield pa.record_batch({"number": numbers, "record": pa.array(page, type=pa.string())})
+                place += len(page)
+    except sa.exc.DBAPIError as error:
+        raise _unreadable(store, error) from None
 
 
 def read_transfers(store: Store) -> list[Transfer]:

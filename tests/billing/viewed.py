@@ -17,11 +17,12 @@ from ocs.records.edr import Edr, Transfer
 from ocs.records.parquet import write_parquet
 
 
-def as_rows(records: Iterable[msgspec.Struct]) -> pa.RecordBatchReader:
-    """Records as a store keeps them."""
+def as_rows(records: Iterable[msgspec.Struct]) -> list[pa.RecordBatch]:
+    """Records as a store gives them, in two pages."""
     texts = [msgspec.json.encode(msgspec.structs.astuple(record)).decode() for record in records]
     schema = pa.schema([("number", pa.int64()), ("record", pa.string())])
-    return pa.table({"number": list(range(1, len(texts) + 1)), "record": texts}, schema=schema).to_reader()
+    rows = pa.table({"number": list(range(1, len(texts) + 1)), "record": texts}, schema=schema)
+    return rows.to_batches(max_chunksize=len(texts) // 2 + 1)
 
 
 def store_view(books: Books) -> View:
