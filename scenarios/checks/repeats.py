@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Literal
 
-from ocs.gy.messages import Cca
+from ocs.gy.messages import Cca, CcRequestType
+from ocs.units import SECOND
 from scenarios.checks.base import Check, Judgement
-from scenarios.evidence import Evidence
+from scenarios.evidence import Evidence, apn_of
 from sim.world import Exchange
 
 
@@ -22,10 +23,15 @@ class ChargedOnce(Check):
 
     def _look(self, evidence: Evidence, judgement: Judgement) -> None:
         first = {_key(exchange): exchange for exchange in evidence.exchanges}
+        connections: dict[tuple[str, str], list[Exchange]] = defaultdict(list)
+        if evidence.repeats:
+            for exchange in evidence.exchanges:
+                connections[exchange.vehicle, apn_of(exchange.request)].append(exchange)
         for again in evidence.repeats:
             judgement.count("requests that came again")
             before = first[_key(again)]
-            if not _same(before, again):
+            others = connections[again.vehicle, apn_of(again.request)]
+            if before.answer != again.answer and not (_lapsed(before, again, others) and _granted_anew(before, again)):
                 what = f"request {again.request.cc_request_number} of {again.request.session_id} came again and got"
                 judgement.wrong(again.vehicle, again.at, 0, f"{what} {_say(again)} instead of {_say(before)}")
         used: Counter[tuple[str, int, int | None]] = Counter()
@@ -50,14 +56,27 @@ def _key(exchange: Exchange) -> tuple[str, int]:
     return exchange.request.session_id, exchange.request.cc_request_number
 
 
-def _same(before: Exchange, again: Exchange) -> bool:
-    """Whether both answers say the same, apart from what is granted for reservations that have ended."""
-    if before.answer == again.answer:
+def _lapsed(before: Exchange, again: Exchange, others: list[Exchange]) -> bool:
+    """Whether what was granted may have ended since: by its validity, with its session, or by another on its bearer."""
+    services = before.answer.multiple_services_credit_control if isinstance(before.answer, Cca) else ()
+    validity = [mscc.validity_time for mscc in services if mscc.validity_time is not None]
+    if validity and again.at - before.at >= min(validity) * SECOND:
         return True
+    return any(
+        before.at <= other.at <= again.at
+        and (
+            other.request.session_id != before.request.session_id
+            or other.request.cc_request_type == CcRequestType.TERMINATION
+        )
+        for other in others
+    )
+
+
+def _granted_anew(before: Exchange, again: Exchange) -> bool:
+    """Whether the answers differ as they may then: units were granted, and are granted again, or refused."""
     if not (isinstance(before.answer, Cca) and isinstance(again.answer, Cca)):
         return False
-    results = before.answer.result_code, again.answer.result_code
-    return results[0] == 2001 and results[1] in (2001, 4012, 5002)
+    return before.answer.result_code == 2001 and again.answer.result_code in (2001, 4012, 5002)
 
 
 def _say(exchange: Exchange) -> str:

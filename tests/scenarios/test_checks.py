@@ -194,6 +194,34 @@ def _unbought(evidence: Evidence) -> None:
     del evidence.purchases[-1]
 
 
+def _came_again(**changes: object) -> Callable[[Evidence], None]:
+    """The report of 02:01 comes once more, and its answer has other fields."""
+
+    def spoil(evidence: Evidence) -> None:
+        (first,) = [item for item in evidence.exchanges if item.at == evidence.begins + 2 * HOUR + MINUTE]
+        assert first.answer is not None
+        answer = msgspec.structs.replace(first.answer, **changes)
+        evidence.repeats.append(replace(first, at=first.at + MINUTE, answer=answer))
+
+    return spoil
+
+
+def _charged_again(evidence: Evidence) -> None:
+    evidence.edrs.append(msgspec.structs.replace(evidence.edrs[2], edr_id=evidence.edrs[2].edr_id + "/again"))
+
+
+def _unreported(cause: str) -> Callable[[Evidence], None]:
+    def spoil(evidence: Evidence) -> None:
+        evidence.unreported["two-001", "wifi", 200, cause] = 77
+
+    return spoil
+
+
+def _never_settled(evidence: Evidence) -> None:
+    kept = {"pgw;two-001;wifi;1/0/200/001010000000001/wifi/1/trial/1/pending"}
+    evidence.transfers[:] = [line for line in evidence.transfers if line.pending_id not in kept]
+
+
 GRANT = GrantedServiceUnit(cc_total_octets=4 * MB)
 CUT = 2 * HOUR + 3 * MINUTE
 SHARED = 2 * DAY
@@ -228,6 +256,17 @@ SPOILED: list[tuple[str, Callable[[Evidence], None], str]] = [
     ("payers_kept_apart", _moved, "payer 'd1': the documents are about 13,000,000 octets, by ground truth 13,001,234"),
     ("octets_add_up", _moved, "two-001: split 'wifi': 13,001,234 octets went through, 13,000,000 were reported"),
     ("octets_add_up", lambda evidence: evidence.edrs.pop(), "octets were reported, "),
+    ("octets_add_up", _unreported("no_answer"), "two-001: 77 octets of wifi / RG 200 were not reported: no_answer"),
+    ("charged_once", _came_again(result_code=4012, multiple_services_credit_control=()),
+     "two-001 at 2026-03-01 02:02:00 CET: request 1 of pgw;two-001;wifi;1 came again and got 4012 instead of 2001, RG"),
+    ("charged_once", _charged_again, "8,000,000 octets on record, 4,000,000 reported"),
+    ("reservations_end", _never_settled,
+     "two-001 at 2026-03-01 02:00:00 CET: 4,000,000 octets of '001010000000001/wifi/1/trial/1' were reserved until"),
+    ("no_octet_without_grant", _moved,
+     "two-001 at 2026-03-01 05:00:00 CET: 1,234 octets of wifi / RG 200 were not granted"),
+    ("enterprise_served", _mscc(SHARED + 3 * MINUTE, 100, result_code=4012, granted_service_unit=None),
+     "one-001 at 2026-03-03 00:03:00 CET: car / RG 100 reported 3,000,000 octets and got 4012"),
+    ("enterprise_served", _enterprise_pushed, "RAR touched the session pgw;one-001;car;1"),
     ("octets_add_up", _edr(2, octets_overrun=5), "'pgw;two-001;wifi;1/1/200/1' holds 4,000,000 octets, 4,000,005"),
     ("buckets_balance", _overdrawn, "takes 77 octets more than bucket '001010000000001/wifi/1/trial/1' holds"),
     ("buckets_balance", _edr(2, bucket_parts=()), "bucket '001010000000001/wifi/1/trial/1' gave 10,000,000 octets"),
@@ -244,3 +283,23 @@ def test_one_wrong_thing_is_found_and_named(
     evidence = month(gateway).evidence(twin=month(gateway, consumers=False))
     spoil(evidence)
     assert any(words in message for message in told(name, evidence)), told(name, evidence)
+
+
+def test_a_repeat_whose_reservation_had_ended_may_be_granted_less(gateway: type[Gateway]) -> None:
+    evidence = month(gateway).evidence(twin=month(gateway, consumers=False))
+    _came_again(multiple_services_credit_control=())(evidence)
+    assert len(told("charged_once", evidence)) == 1
+    evidence.repeats[-1] = replace(evidence.repeats[-1], at=evidence.begins + 4 * HOUR)
+    assert told("charged_once", evidence) == []
+
+
+@pytest.mark.parametrize(("cause", "known"), [("pgw_restart", True), ("eaten_by_a_dog", False)])
+def test_on_a_bad_network_octets_may_be_unreported_by_a_cause_that_has_a_name(
+    gateway: type[Gateway], cause: str, known: bool
+) -> None:
+    evidence = month(gateway).evidence(twin=month(gateway, consumers=False))
+    evidence.faulty = True
+    _unreported(cause)(evidence)
+    evidence.steps.append(Step("two-001", "wifi", 200, evidence.ends - 2, evidence.ends - 1, 77))
+    assert (told("octets_add_up", evidence) == []) is known
+    assert told("no_octet_after_the_last", evidence) == []

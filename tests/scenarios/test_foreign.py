@@ -24,7 +24,6 @@ from ocs.store.journal import MemoryJournal
 from scenarios.foreign import needed
 from scenarios.loading import load
 from splitsim import app
-from tests.scenarios.conftest import small_scenario
 
 SPEED = "500000"
 
