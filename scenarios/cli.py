@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ocs.files import FileError
+from scenarios.bench.cli import add_commands as add_bench_commands
 from scenarios.checks import REGISTRY
 from scenarios.foreign_cli import Abroad, run_on_foreign
 from scenarios.loading import library, load
@@ -33,6 +34,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("run", help="Run a scenario by name or file, judge it, and write a report.")(run_command)
     app.add_typer(scenario_commands, name="scenario")
     add_desk_commands(app)
+    add_bench_commands()
 
 
 def run_command(
@@ -92,6 +94,9 @@ def run_command(
             loaded = loaded.of_size(vehicles)
         except ValueError as error:
             mistakes.append(f"--vehicles {vehicles}: {error}")
+    if loaded.sells and fleet.wanted(loaded):
+        # The virtual SIMs of later owners are numbered in the order of sales, over all cars.
+        mistakes.append("a scenario that sells cars is one world: it cannot run in shards or be as large as those")
     if mistakes:
         raise _bad(*mistakes)
     console = Console(quiet=as_json, highlight=False, soft_wrap=True)
