@@ -149,7 +149,8 @@ def test_our_served_ocs_keeps_every_row(seed: int) -> None:
         *(case.id for case in cases().values() if case.seconds(ics) > ics.timers.wait_most_seconds),
     }
     bad = (Verdict.FAIL, Verdict.ERROR, Verdict.NON_STRICT)
-    assert {row: verdict for row, verdict in result.row_verdicts().items() if verdict in bad} == {}
+    assert {case.case_id: (case.reason, case.findings) for case in result.results if case.verdict in bad} == {}
+    assert {row: result.complaints(row) for row in result.row_verdicts() if result.complaints(row)} == {}
 
 
 # --- systems that do not behave ---------------------------------------------------------------------------------------
