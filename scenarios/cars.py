@@ -43,6 +43,7 @@ def car_of(vehicle: str, sim: Sim, group: Group, scenario: Scenario, sold: Provi
         trips=None if group.trips is None else group.trips.of(vehicle),
         signals=tuple(_signals(group.traffic)),
         network=_network(group.network),
+        sales=scenario.sales(vehicle) if b2c else (),
     )
 
 

@@ -7,6 +7,7 @@ scenario's own declaration, never from what the OCS decided. Instants are micros
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from ocs.inventory.history import Change
 from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.records.edr import Edr, Transfer
 from ocs.units import utc
+from scenarios.owners import driver_of, split_of_owner
 from sim.pgw.states import processed
 from sim.signals import Served
 from sim.truth import Step
@@ -47,13 +49,23 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One payer's part of one car, as the scenario declares it."""
+    """One payer's part of one car, as the scenario declares it.
+
+    Of a car that is sold, each owner has one: the split id of the second is `wifi/2`.
+    """
 
     vehicle: str
     split_id: str
     party: Party
     payer: str
     plan: Plan
+    until: int | None = None
+    """When the owner sells the car, or the run ends; None: it is not sold."""
+
+    @property
+    def declared(self) -> str:
+        """The split id, as the profile has it."""
+        return self.split_id.partition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +138,8 @@ class Evidence:
     """The history of SIMs and subscriptions, as the OCS wrote it."""
     served: list[Served] = field(default_factory=list)
     """Ground truth of messages and calls."""
+    sales: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """When cars are sold that are sold, rising instants."""
 
     def splits(self) -> Iterator[tuple[str, Sim, Split]]:
         """Every split of every car, in order of cars."""
@@ -138,16 +152,17 @@ class Evidence:
     def shares(self) -> dict[tuple[str, str], Share]:
         """Who pays what, by (car, split id)."""
         plans = {plan.id: plan for plan in self.provisioning.plans}
-        return {
-            (vehicle, split.id): Share(
-                vehicle,
-                split.id,
-                split.party,
-                split.payer or sim.payers[split.id],
-                plans[sim.plans.get(split.id, split.plan)],
-            )
-            for vehicle, sim, split in self.splits()
-        }
+        found = {}
+        for vehicle, sim, split in self.splits():
+            plan, sales = plans[sim.plans.get(split.id, split.plan)], self.sales.get(vehicle, ())
+            if split.payer is not None or not sales:
+                payer = split.payer or sim.payers[split.id]
+                found[vehicle, split.id] = Share(vehicle, split.id, split.party, payer, plan)
+                continue
+            for owner, until in enumerate((*sales, self.ends)):
+                mine, payer = split_of_owner(split.id, owner), driver_of(vehicle, owner)
+                found[vehicle, mine] = Share(vehicle, mine, split.party, payer, plan, until)
+        return found
 
     @cached_property
     def _owners(self) -> dict[tuple[str, str, int | None], Share]:
@@ -167,10 +182,17 @@ class Evidence:
                 found[share.vehicle] = replace(share, split_id=PHYSICAL)
         return found
 
-    def owner(self, vehicle: str, apn: str, rating_group: int | None) -> Share | None:
-        """Whose traffic this is: the split that lists the rating group, else the catch-all of the APN."""
+    def owner(self, vehicle: str, apn: str, rating_group: int | None, at: int = 0) -> Share | None:
+        """Whose traffic this is: the split that lists the rating group, else the catch-all of the APN.
+
+        Of a car that is sold, whose it was up to `at`: what has passed by the sale, and is told then, is the seller's.
+        """
         name = normal_apn(apn)
-        return self._owners.get((vehicle, name, rating_group)) or self._owners.get((vehicle, name, None))
+        share = self._owners.get((vehicle, name, rating_group)) or self._owners.get((vehicle, name, None))
+        if share is None or share.until is None:
+            return share
+        owner = bisect_left(self.sales[vehicle], at)
+        return self.shares[vehicle, split_of_owner(share.declared, owner)]
 
     def parties_on(self, vehicle: str, apn: str) -> frozenset[Party]:
         """Who shares the APN on this car."""
@@ -211,7 +233,7 @@ class Evidence:
         """Ground truth of each (car, split id), in order of time."""
         found: dict[tuple[str, str], list[Step]] = defaultdict(list)
         for step in self.steps:
-            if share := self.owner(step.vehicle, step.apn, step.rating_group):
+            if share := self.owner(step.vehicle, step.apn, step.rating_group, step.end):
                 found[step.vehicle, share.split_id].append(step)
         for steps in found.values():
             steps.sort(key=lambda step: (step.end, step.start))
@@ -222,7 +244,7 @@ class Evidence:
         """What was said about each (car, split id), in order of time."""
         found: dict[tuple[str, str], list[Ask]] = defaultdict(list)
         for ask in self.asks:
-            if share := self.owner(ask.vehicle, ask.apn, ask.rating_group):
+            if share := self.owner(ask.vehicle, ask.apn, ask.rating_group, ask.at):
                 found[ask.vehicle, share.split_id].append(ask)
         return found
 

@@ -6,6 +6,7 @@ from ocs.catalogue.profiles import Profile
 from ocs.inventory.identifiers import complete_iccid
 from ocs.inventory.provisioning import Account, Provisioning, Sim
 from scenarios.fleet import Group
+from scenarios.owners import driver_of
 from scenarios.schema import Scenario
 
 PLMN = "00101"
@@ -24,8 +25,9 @@ def issue(scenario: Scenario, first: int = 0, last: int | None = None) -> tuple[
     sims: dict[str, Sim] = {}
     drivers: list[Account] = []
     for number, (group, vehicle) in enumerate(scenario.cars(first, last), first):
-        payers = dict.fromkeys(unpaid[group.profile], f"{vehicle}-driver")
-        drivers += [Account(id=account, kind="customer") for account in dict.fromkeys(payers.values())]
+        payers = dict.fromkeys(unpaid[group.profile], driver_of(vehicle, 0))
+        owners = 1 + len(scenario.sales(vehicle)) if payers else 0
+        drivers += [Account(id=driver_of(vehicle, owner), kind="customer") for owner in range(owners)]
         sims[vehicle] = _sim(_free_serial(number, taken), group, payers)
     listed = sold.sims if first == 0 else ()
     whole = sold.model_copy(update={"accounts": sold.accounts + tuple(drivers), "sims": listed + tuple(sims.values())})

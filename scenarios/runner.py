@@ -124,6 +124,7 @@ def witness(
         transfers=lived.transfers,
         changes=lived.changes,
         served=lived.served,
+        sales={vehicle: sales for vehicle in sims if (sales := scenario.sales(vehicle))},
         rated=[],
         documents=[],
         differences=[],

@@ -15,7 +15,7 @@ from ocs.files import Duration, FileModel
 from ocs.inventory.provisioning import Provisioning
 from ocs.units import instant
 from scenarios.checks import Expectation
-from scenarios.fleet import Campaign, Group, group_problems
+from scenarios.fleet import Campaign, Group, group_of, group_problems
 
 Where = tuple[str | int, ...]
 
@@ -89,7 +89,15 @@ class RestartEvent(_Moment):
 
 
 FaultEvent = CutEvent | KillEvent | RestartEvent
-CarEvent = TopUpEvent | StatusEvent | CampaignEvent
+
+
+class SellEvent(_Event):
+    """The car gets another owner: their virtual SIMs are new, the earlier owner's end. The car maker's splits go on."""
+
+    do: Literal["sell"]
+
+
+CarEvent = TopUpEvent | StatusEvent | CampaignEvent | SellEvent
 Event = Annotated[CarEvent | FaultEvent, Field(discriminator="do")]
 
 Chance = Annotated[float, Field(ge=0, le=1)]
@@ -192,6 +200,20 @@ class Scenario(FileModel):
         """Something is to go wrong on the network's side."""
         return self.faults != Faults() or any(isinstance(event, FaultEvent) for event in self.timeline)
 
+    @property
+    def sells(self) -> bool:
+        """Whether any car is sold: then all cars live in one world."""
+        return any(isinstance(event, SellEvent) for event in self.timeline)
+
+    def sales(self, vehicle: str) -> tuple[int, ...]:
+        """When a car gets another owner, in order of time."""
+        sold = [
+            self.local(event.day, event.at)
+            for event in self.timeline
+            if isinstance(event, SellEvent) and (event.vehicle == vehicle or event.group == group_of(vehicle))
+        ]
+        return tuple(sorted(set(sold)))
+
     def local(self, day: int, at: str) -> int:
         """The instant of a local time on a day (1: the first)."""
         return instant(self._moment(day, at))
@@ -273,12 +295,15 @@ class Scenario(FileModel):
                 f"{event.at} does not exist on {local.date()} in {self.zone.key}: clocks go forward over it",
             )
 
-    def _event_problems(
-        self, at: Where, event: TopUpEvent | StatusEvent | CampaignEvent, group: Group
-    ) -> Iterator[tuple[Where, str]]:
+    def _event_problems(self, at: Where, event: CarEvent, group: Group) -> Iterator[tuple[Where, str]]:
         splits = self.splits(group)
         if event.split is not None and event.split not in splits:
             yield (*at, "split"), f"profile {group.profile!r} has no split {event.split!r}"
+        elif isinstance(event, SellEvent):
+            if event.split is not None:
+                yield (*at, "split"), "a car is sold as a whole"
+            elif splits and not any(split.party == "b2c" for split in splits.values()):
+                yield (*at, "do"), f"profile {group.profile!r} has no b2c split, so nothing would change"
         elif isinstance(event, CampaignEvent):
             if splits and splits.get(event.split or "", next(iter(splits.values()))).party != "b2b":
                 yield (*at, "split"), "a campaign is paid by a b2b split: name one"

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Literal
 
 from ocs.catalogue.plans import PrepaidIndividual
-from ocs.charging.commands import Provision, SetStatus, TopUp
+from ocs.charging.commands import ChangeProfile, Provision, SetStatus, TopUp
 from ocs.charging.engine import Engine
 from ocs.inventory.history import Change
 from ocs.inventory.provisioning import Provisioning, Sim
@@ -19,6 +19,7 @@ from ocs.units import MICROS, SECOND
 from scenarios.cars import bundle_of, car_of, plan_of, profile_splits
 from scenarios.evidence import Purchase
 from scenarios.fleet import group_of
+from scenarios.owners import driver_of, split_of_owner
 from scenarios.schema import (
     CampaignEvent,
     CarEvent,
@@ -26,6 +27,7 @@ from scenarios.schema import (
     KillEvent,
     RestartEvent,
     Scenario,
+    SellEvent,
     StatusEvent,
     TopUpEvent,
 )
@@ -106,7 +108,7 @@ def live(
     charging = _engine(engine, virtual_sims)
     faults = _faults(scenario) if scenario.faulty else None
     anew = partial(_engine, engine, virtual_sims) if faults is not None and faults.kills else None
-    joined: SimLink = MemoryLink(charging, anew) if link is Link.MEMORY else WireLink(charging, port)
+    joined: SimLink = MemoryLink(charging, anew) if link is Link.MEMORY else WireLink(charging, port, anew)
     receipt = joined.command(Provision(sold, "start"), scenario.begins)
     if receipt is None or receipt.error:
         raise ValueError(f"the OCS refuses the provisioning: {receipt.error if receipt else 'no answer'}")
@@ -148,7 +150,9 @@ def live_abroad(
 def _lived(
     world: World, joined: SimLink, scenario: Scenario, sold: Provisioning, sims: dict[str, Sim], cars: dict[str, Car]
 ) -> Lived:
-    bought = [_purchase(sold, sims, item.vehicle, item.split_id, item.bundle_id, item.at) for item in world.seen.bought]
+    bought = [
+        _purchase(sold, sims, cars[item.vehicle], item.split_id, item.bundle_id, item.at) for item in world.seen.bought
+    ]
     return Lived(
         steps=world.truth.steps,
         exchanges=world.seen.exchanges,
@@ -212,6 +216,10 @@ def _events(scenario: Scenario, sims: dict[str, Sim], cars: dict[str, Car], sold
                 continue
             sim, request_id = sims[vehicle], f"timeline/{number}/{vehicle}"
             splits = {split.id: split.party for split in profile_splits(sold, sim)}
+            if isinstance(event, SellEvent):
+                if cars[vehicle].sales:
+                    events.append(Event(at, vehicle, _sell(sim, vehicle, cars[vehicle].owner_at(at), request_id)))
+                continue
             if isinstance(event, StatusEvent):
                 if event.split is None or event.split in splits:
                     status: Literal["active", "suspended"] = "suspended" if event.do == "suspend" else "active"
@@ -225,19 +233,25 @@ def _events(scenario: Scenario, sims: dict[str, Sim], cars: dict[str, Car], sold
     return events
 
 
+def _sell(sim: Sim, vehicle: str, owner: int, request_id: str) -> ChangeProfile:
+    """The consumer splits go to the car's next owner."""
+    payers = dict.fromkeys(sim.payers, driver_of(vehicle, owner))
+    return ChangeProfile(sim.imsi, sim.profile, payers, dict(sim.plans), request_id, reason="car sold")
+
+
 def _free_quota(scenario: Scenario, sold: Provisioning, sims: dict[str, Sim], cars: dict[str, Car]) -> list[Purchase]:
-    """What every virtual SIM gets with its provisioning."""
+    """What every virtual SIM gets with its provisioning, of the first owner and of each later one."""
     return [
-        _purchase(sold, sims, vehicle, split.id, plan.free_quota.id, scenario.begins)
+        _purchase(sold, sims, cars[vehicle], split.id, plan.free_quota.id, at)
         for vehicle in cars
+        for at in (scenario.begins, *cars[vehicle].sales)
         for split in profile_splits(sold, sims[vehicle])
         if isinstance(plan := plan_of(sold, sims[vehicle], split.id), PrepaidIndividual) and plan.free_quota is not None
     ]
 
 
-def _purchase(
-    sold: Provisioning, sims: dict[str, Sim], vehicle: str, split_id: str, bundle_id: str, at: int
-) -> Purchase:
-    bundle = bundle_of(sold, sims[vehicle], split_id, bundle_id)
+def _purchase(sold: Provisioning, sims: dict[str, Sim], car: Car, split_id: str, bundle_id: str, at: int) -> Purchase:
+    bundle = bundle_of(sold, sims[car.vehicle], split_id, bundle_id)
     assert bundle is not None
-    return Purchase(vehicle, split_id, bundle_id, at, bundle.volume, bundle.valid, int(bundle.price * MICROS))
+    mine = split_of_owner(split_id, car.owner_at(at))
+    return Purchase(car.vehicle, mine, bundle_id, at, bundle.volume, bundle.valid, int(bundle.price * MICROS))

@@ -8,10 +8,9 @@ cars: their random streams, Session-Ids and messages are their own.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
-from typing import Final, TypeVar
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from msgspec import structs
@@ -23,7 +22,7 @@ from ocs.gy.messages import Asa, Asr, Cca, Ccr, ErrorAnswer, Raa, Rar
 from ocs.units import DAY, SECOND
 from sim.connection import Application, Connection
 from sim.faults import Faults
-from sim.fleet.cars import Attachment, Car, Use, Window, attachments, signals
+from sim.fleet.cars import Attachment, Car, Use, attachments, key_of_owner, signals
 from sim.fleet.drivers import Driver
 from sim.fleet.places import Place
 from sim.fleet.streams import stream
@@ -34,8 +33,6 @@ from sim.pgw.session import Doubt, unknown_session
 from sim.signals import Core, Served
 from sim.truth import Truth
 from sim.weather import AFTERMATH, Flight, Weather
-
-T = TypeVar("T")
 
 GATEWAY: Final = Settings(origin_host=GATEWAY_HOST, origin_realm="example", destination_realm="example")
 """The simulated packet gateway."""
@@ -137,8 +134,11 @@ class World:
         self._connections: dict[tuple[str, str], Connection] = {}
         """By vehicle and APN."""
         self._wakers: dict[tuple[str, str], Callable[[int], None]] = {}
-        self._drivers: dict[tuple[str, str], tuple[Driver, str]] = {}
-        """With the APN that each uses, by vehicle and split."""
+        self._cars: dict[str, Car] = {}
+        self._drivers: dict[tuple[str, str, int], Driver] = {}
+        """By vehicle, split, and how many owners the car has had before."""
+        self._apns: dict[tuple[str, str], str] = {}
+        """Of those that drivers pay for, by vehicle and split."""
         self._weather: Weather | None = None
         self._doubtful: list[tuple[Connection, str, Doubt]] = []
         """With their connection and Session-Id: what the OCS got, and nobody knows, is not unreported."""
@@ -180,27 +180,28 @@ class World:
     # --- cars ---------------------------------------------------------------------------------------------------------
 
     def _add(self, car: Car) -> None:
-        for attachment in attachments(car, self._seed, self._begins, self._closing, self._zone):
-            applications, drivers = [], []
-            for use, flows in attachment.uses:
-                refused, driver = None, self._driver(car, use)
-                if driver is not None:
-                    drivers.append(driver)
-                    refused, flows = self._refused(car, use, driver), _while_wanted([driver], flows)
-                model = use.model
-                applications.append(
-                    Application(use.rating_group, flows, model.uplink_percent, refused, model.on_demand)
+        self._cars[car.vehicle] = car
+
+        def stays(use: Use, owner: int) -> bool:
+            return self._driver(car, use, owner).stays
+
+        for attachment in attachments(car, self._seed, self._begins, self._closing, self._zone, stays):
+            applications = [
+                Application(
+                    use.rating_group,
+                    flows,
+                    use.model.uplink_percent,
+                    self._refused(car, use) if use.driver is not None else None,
+                    use.model.on_demand,
                 )
-            theirs = len(drivers) == len(applications)
-            windows = _while_wanted(drivers, attachment.windows) if theirs else attachment.windows
-            self._connect(car, attachment, applications, windows)
+                for use, flows in attachment.uses
+            ]
+            self._connect(car, attachment, applications)
         for coming in signals(car, self._seed, self._begins, self._closing, self._zone):
             self._signals.expect(car, coming)
 
-    def _connect(
-        self, car: Car, attachment: Attachment, applications: list[Application], windows: Iterator[Window]
-    ) -> None:
-        apn, places = attachment.apn, attachment.places
+    def _connect(self, car: Car, attachment: Attachment, applications: list[Application]) -> None:
+        apn, windows, places = attachment.apn, attachment.windows, attachment.places
         key = (car.vehicle, apn)
         self._bearers[key] = bearer = Bearer(imsi=car.imsi, msisdn=car.msisdn, apn=apn)
         if car.network is not None:
@@ -208,20 +209,24 @@ class World:
         self._wakers[key] = schedule = self._waker(lambda now: self._connections[key].wake(now))
         self._connections[key] = Connection(car.vehicle, apn, applications, windows, places, self, self.truth, schedule)
 
-    def _driver(self, car: Car, use: Use) -> Driver | None:
-        """Who drives, where a driver pays: one for all that a split pays."""
-        key = (car.vehicle, use.split_id)
-        if use.driver is not None and key not in self._drivers:
-            random = stream(self._seed, car.vehicle, "driver", use.split_id)
-            self._drivers[key] = use.driver.driver(random, self._begins), use.apn
-        return self._drivers[key][0] if use.driver is not None else None
+    def _driver(self, car: Car, use: Use, owner: int) -> Driver:
+        """Who drives while the car has that owner: one for all that a split pays."""
+        key = (car.vehicle, use.split_id, owner)
+        if key not in self._drivers:
+            assert use.driver is not None
+            random = stream(self._seed, car.vehicle, "driver", use.split_id, *key_of_owner(owner))
+            since = car.sales[owner - 1] if owner else self._begins
+            self._drivers[key] = use.driver.driver(random, since)
+            self._apns[car.vehicle, use.split_id] = use.apn
+        return self._drivers[key]
 
-    def _refused(self, car: Car, use: Use, driver: Driver) -> Callable[[int], None]:
-        """Tells the driver of refusals, who may then buy."""
+    def _refused(self, car: Car, use: Use) -> Callable[[int], None]:
+        """Tells the driver of refusals, who may then buy; but not for a car that will be another's by then."""
 
         def refused(now: int) -> None:
-            wish = driver.cut(now)
-            if wish is not None:
+            owner = car.owner_at(now)
+            wish = self._driver(car, use, owner).cut(now)
+            if wish is not None and car.owner_at(wish.at) == owner:
                 request_id = f"{car.vehicle}/{use.split_id}/{wish.at}"
                 self._at(Event(wish.at, car.vehicle, TopUp(car.imsi, use.split_id, wish.bundle_id, request_id)))
 
@@ -351,11 +356,11 @@ class World:
         self._watch_deadline()
         if isinstance(command, TopUp) and receipt is not None and receipt.error is None:
             self.seen.bought.append(Bought(event.vehicle, command.split_id, command.bundle_id, now))
-            found = self._drivers.get((event.vehicle, command.split_id))
-            if found is not None:
-                driver, apn = found
+            owner = self._cars[event.vehicle].owner_at(now)
+            driver = self._drivers.get((event.vehicle, command.split_id, owner))
+            if driver is not None:
                 driver.bought(command.bundle_id, now)
-                self._connections[event.vehicle, apn].credit_came(now)
+                self._connections[event.vehicle, self._apns[event.vehicle, command.split_id]].credit_came(now)
 
     def _expire(self, now: int) -> None:
         if (until := self._down_until()) is not None:
@@ -410,8 +415,3 @@ class World:
 
 def _served_from(bearer: Bearer, place: Place) -> Bearer:
     return structs.replace(bearer, serving_plmn=place.plmn, rat_type=place.rat_type, sgsn_address=place.node)
-
-
-def _while_wanted(drivers: Sequence[Driver], items: Iterator[T]) -> Iterator[T]:
-    """As long as any of the drivers still uses Wi-Fi."""
-    return takewhile(lambda _: any(driver.stays for driver in drivers), items)

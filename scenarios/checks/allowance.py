@@ -52,7 +52,7 @@ def stories(evidence: Evidence) -> list[Story]:
     for share in evidence.consumer_shares():
         key = (share.vehicle, share.split_id)
         purchases = [item for item in evidence.purchases if (item.vehicle, item.split_id) == key]
-        found.append(_tell(share, purchases, evidence.steps_by_share.get(key, []), evidence.ends))
+        found.append(_tell(share, purchases, evidence.steps_by_share.get(key, []), share.until or evidence.ends))
     return found
 
 

@@ -147,7 +147,8 @@ def _records(evidence: Evidence, cycle_id: str) -> dict[tuple[str, str], list[Ed
     """The cycle's EDRs by (car, split id), the split by the scenario's declaration."""
     found: dict[tuple[str, str], list[Edr]] = defaultdict(list)
     for edr in evidence.edrs:
-        owner = evidence.owner(evidence.vehicle_of.get(edr.physical_imsi, ""), edr.apn, edr.rating_group)
+        vehicle = evidence.vehicle_of.get(edr.physical_imsi, "")
+        owner = evidence.owner(vehicle, edr.apn, edr.rating_group, edr.event_time)
         if owner and edr.cycle_id == cycle_id:
             found[owner.vehicle, owner.split_id].append(edr)
     return found

@@ -35,7 +35,7 @@ class OctetsAddUp(Check):
         recorded: Counter[tuple[str, str]] = Counter()
         for edr in evidence.edrs:
             vehicle = evidence.vehicle_of.get(edr.physical_imsi, "")
-            owner = evidence.owner(vehicle, edr.apn, edr.rating_group)
+            owner = evidence.owner(vehicle, edr.apn, edr.rating_group, edr.event_time)
             recorded[vehicle, owner.split_id if owner else ""] += edr.octets_total
         for key in sorted(evidence.shares):
             vehicle, split_id = key

@@ -25,9 +25,9 @@ class PayersKeptApart(Check):
         for edr in evidence.edrs:
             judgement.count("EDRs")
             vehicle = evidence.vehicle_of.get(edr.physical_imsi, "an unknown car")
-            share = evidence.owner(vehicle, edr.apn, edr.rating_group)
+            share = evidence.owner(vehicle, edr.apn, edr.rating_group, edr.event_time)
             payer = share.payer if share else ""
-            ought = (payer, share.split_id, share.party) if share else (payer, None, None)
+            ought = (payer, share.declared, share.party) if share else (payer, None, None)
             if (edr.account_id, edr.split_id, edr.party) != ought:
                 charged = f"charged to {edr.account_id or 'nobody'!r}, split {edr.split_id!r}"
                 what = f"{edr.octets_total:,} octets of {edr.apn} / RG {edr.rating_group} were {charged}"
@@ -45,7 +45,7 @@ class PayersKeptApart(Check):
         for edr in evidence.edrs:
             if edr.cycle_id not in cycles:
                 vehicle = evidence.vehicle_of.get(edr.physical_imsi, "")
-                share = evidence.owner(vehicle, edr.apn, edr.rating_group)
+                share = evidence.owner(vehicle, edr.apn, edr.rating_group, edr.event_time)
                 billed[share.payer if share else ""] += edr.octets_total
         shares: dict[str, list[Share]] = defaultdict(list)
         for share in evidence.shares.values():
@@ -68,7 +68,7 @@ class PayersKeptApart(Check):
         self, evidence: Evidence, judgement: Judgement, document: Document, shares: list[Share]
     ) -> None:
         """Lines, SIMs and buckets on a document that are not its payer's."""
-        sims = [(evidence.sims[share.vehicle], share.split_id) for share in shares]
+        sims = [(evidence.sims[share.vehicle], share.declared) for share in shares]
         splits = {f"{sim.profile}/{split_id}" for sim, split_id in sims}
         if any(
             evidence.physical[share.vehicle].payer == document.customer.id for share in shares if share.party == "b2b"

@@ -101,7 +101,8 @@ def split_map_data(evidence: Evidence) -> SplitMapData:
     octets: Counter[tuple[str, str]] = Counter()
     micros = _net_micros(evidence)
     for edr in evidence.edrs:
-        owner = evidence.owner(evidence.vehicle_of.get(edr.physical_imsi, ""), edr.apn, edr.rating_group)
+        vehicle = evidence.vehicle_of.get(edr.physical_imsi, "")
+        owner = evidence.owner(vehicle, edr.apn, edr.rating_group, edr.event_time)
         if owner:
             octets[owner.vehicle, owner.split_id] += edr.octets_total
     names = _Names(evidence)
@@ -127,7 +128,7 @@ def _net_micros(evidence: Evidence) -> Counter[tuple[str, str]]:
             net[evidence.vehicle_of.get(edr.physical_imsi, ""), edr.split_id] += rated.get(edr.edr_id, 0)
     sharing: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for key, share in evidence.shares.items():
-        sharing[f"{evidence.sims[share.vehicle].profile}/{share.split_id}", share.plan.id].append(key)
+        sharing[f"{evidence.sims[share.vehicle].profile}/{share.declared}", share.plan.id].append(key)
     for document in evidence.documents:
         for line in document.applied_customer_billing_rate:
             keys = sharing[line.split.id, line.product.id]
@@ -159,8 +160,8 @@ class _Names:
             payer, bill = f"drivers of {group}", f"{_many(self._cars[group], 'statement')} ({group})"
         return (
             f"{group} ({_many(self._cars[group], 'SIM')})",
-            self._places[share.vehicle, share.split_id],
-            f"{self._evidence.sims[share.vehicle].profile}: {share.split_id}",
+            self._places[share.vehicle, share.declared],
+            f"{self._evidence.sims[share.vehicle].profile}: {share.declared}",
             share.plan.name or share.plan.id,
             payer,
             bill,

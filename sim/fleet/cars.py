@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import chain, tee
-from typing import NamedTuple
+from itertools import chain, groupby, takewhile, tee
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from sim.fleet.classes import CLASSES, VehicleClass
@@ -15,6 +16,9 @@ from sim.fleet.signals import Breakdowns, Signal, WakeUps
 from sim.fleet.streams import stream
 from sim.fleet.traffic import LINGER, Flow, Journey, Model
 from sim.fleet.trips import Trip, trips
+
+M = TypeVar("M", bound=tuple[int, ...])
+"""A flow or a window: its first number is when it begins."""
 
 
 class Window(NamedTuple):
@@ -56,6 +60,12 @@ class Car:
     """Messages and calls of its physical SIM; of each kind one."""
     network: Network | None = None
     """What it meets on the way; None: it is always served by the same node."""
+    sales: tuple[int, ...] = ()
+    """When it is sold, rising instants: others drive from then on, with habits and chances of their own."""
+
+    def owner_at(self, at: int) -> int:
+        """How many owners it has had before the one at an instant."""
+        return bisect(self.sales, at) if self.sales else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +79,13 @@ class Attachment:
     """Changes of what serves it."""
 
 
-def attachments(car: Car, seed: int, begins: int, ends: int, zone: ZoneInfo) -> Iterator[Attachment]:
+Stays = Callable[[Use, int], bool]
+"""Whether an owner of a car, by number from 0, still uses what a use is about."""
+
+
+def attachments(
+    car: Car, seed: int, begins: int, ends: int, zone: ZoneInfo, stays: Stays = lambda use, owner: True
+) -> Iterator[Attachment]:
     """What the applications of a car do between two instants, APN by APN; all of it is drawn as it is asked for."""
     sharing: dict[str, list[Use]] = {}
     for use in car.uses:
@@ -83,13 +99,47 @@ def attachments(car: Car, seed: int, begins: int, ends: int, zone: ZoneInfo) -> 
         windows = _driving(next(views))
         if any(use.driver is None for use in uses):
             windows = _always(windows, begins, ends)
-        flows = [
-            use.model.flows(
-                stream(seed, car.vehicle, use.name, use.key), Journey(next(views), car.kind, begins, ends, zone)
-            )
-            for use in uses
-        ]
+        else:
+            windows = _by_owner(car, windows, stays, uses)
+        flows = [_flows(car, use, seed, Journey(next(views), car.kind, begins, ends, zone), stays) for use in uses]
         yield Attachment(apn, list(zip(uses, flows, strict=True)), windows, _places(car, seed, next(views)))
+
+
+def _flows(car: Car, use: Use, seed: int, journey: Journey, stays: Stays) -> Iterator[Flow]:
+    """Of one use; each owner draws from a stream of their own, and is heard of no more when they stop."""
+    if use.driver is None or not car.sales:
+        flows = use.model.flows(stream(seed, car.vehicle, use.name, use.key), journey)
+        return flows if use.driver is None else _by_owner(car, flows, stays, [use])
+    return chain.from_iterable(
+        _while_wanted(
+            use.model.flows(
+                stream(seed, car.vehicle, use.name, use.key, *key_of_owner(owner)), journey._replace(trips=theirs)
+            ),
+            stays,
+            [use],
+            owner,
+        )
+        for owner, theirs in groupby(journey.trips, key=lambda trip: car.owner_at(trip.start))
+    )
+
+
+def key_of_owner(owner: int) -> tuple[str, ...]:
+    """What an owner's random streams have in their key beside their purpose."""
+    return (f"owner {owner + 1}",) if owner else ()
+
+
+def _by_owner(car: Car, items: Iterator[M], stays: Stays, uses: list[Use]) -> Iterator[M]:
+    """Of flows or windows, those in which whoever owns the car then still uses Wi-Fi."""
+    if not car.sales:
+        return _while_wanted(items, stays, uses, 0)
+    return chain.from_iterable(
+        _while_wanted(theirs, stays, uses, owner)
+        for owner, theirs in groupby(items, key=lambda item: car.owner_at(item[0]))
+    )
+
+
+def _while_wanted(items: Iterator[M], stays: Stays, uses: list[Use], owner: int) -> Iterator[M]:
+    return takewhile(lambda _: any(stays(use, owner) for use in uses), items)
 
 
 def signals(car: Car, seed: int, begins: int, ends: int, zone: ZoneInfo) -> Iterator[Iterator[Signal]]:
