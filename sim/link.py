@@ -20,6 +20,7 @@ from ocs.inventory.history import Change
 from ocs.records.edr import Edr, Transfer
 from ocs.service import Service
 from ocs.store.journal import MemoryJournal
+from ocs.store.recovery import fold
 from ocs.units import HOUR
 
 GATEWAY_HOST: Final = "pgw.example"
@@ -129,8 +130,8 @@ class WireLink:
     the event loop until the answer is there and everything that it caused (pushes and their answers) is settled.
     """
 
-    def __init__(self, engine: Engine, port: int = 0) -> None:
-        """`port`: TCP port of the OCS on 127.0.0.1; 0: the system chooses.
+    def __init__(self, engine: Engine, port: int = 0, anew: Callable[[], Engine] | None = None) -> None:
+        """`port`: TCP port of the OCS on 127.0.0.1; 0: the system chooses. `anew`: see `MemoryLink`.
 
         Raises:
             OSError: the port is taken.
@@ -140,6 +141,8 @@ class WireLink:
         self.octets = 0
         """Octets that have crossed the connection, both ways; counted up when it closes."""
         self._engine = engine
+        self._anew = anew
+        self._journal = MemoryJournal()
         self._now = 0
         self._loop = asyncio.new_event_loop()
         self._loop.run_until_complete(self._open(port))
@@ -158,7 +161,11 @@ class WireLink:
 
     def replay(self) -> None:
         """See `Link`."""
-        self._service.recover()
+        if self._anew is None:
+            raise ValueError("nobody says how to make the engine anew")
+        engine = self._anew()
+        fold(engine, self._journal)
+        self._service.engine = engine
 
     def close(self) -> None:
         """See `Link`."""
@@ -180,7 +187,7 @@ class WireLink:
         self._server = GyServer(Identity(host=host, realm=realm), timers=_PATIENT)
         self._service = Service(
             self._engine,
-            MemoryJournal(),
+            self._journal,
             self._server,
             lambda: self._now,
             watch_deadlines=False,

@@ -190,8 +190,9 @@ def test_a_car_has_the_same_bad_day_whoever_else_is_on_the_road() -> None:
 
 
 def test_a_bad_day_is_the_same_over_the_wire() -> None:
-    memory, _ = witness(BAD_DAY, 1)
-    wire, octets = witness(BAD_DAY, 1, Link.WIRE)
+    """Of some cars in the middle of the fleet, whose identities go on from those before them."""
+    memory, _ = witness(BAD_DAY, 1, first=2, last=7)
+    wire, octets = witness(BAD_DAY, 1, Link.WIRE, first=2, last=7)
     assert octets
     assert wire.edrs == memory.edrs
     assert wire.transfers == memory.transfers
