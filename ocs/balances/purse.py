@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ocs.catalogue.plans import Bundle
+from ocs.rating.cycle import cycle_of
 from ocs.records.edr import BucketPart, Transfer, TransferKind
 from ocs.units import SECOND
 
@@ -31,6 +32,8 @@ class Bucket:
     reserved: int = 0
     expired: int = 0
     ended: bool = False
+    with_cycle: bool = False
+    """It ends with the billing cycle in which it starts, if its time is not over before."""
 
     @property
     def remaining(self) -> int:
@@ -70,6 +73,8 @@ class Purse:
     """Less than this is of no use: nothing costs so little."""
     started: list[Bucket] = field(default_factory=list)
     """Buckets that have started since somebody looked: their ends have to be watched."""
+    cycles: tuple[str, int] = ("UTC", 1)
+    """Billing cycles: the operator's time zone, and the day with which they start."""
 
     @property
     def gives(self) -> bool:
@@ -93,6 +98,7 @@ class Purse:
         """A new bucket holding `bundle`; it starts at once unless it has to queue, or its end is given."""
         self.purchases += 1
         bucket = Bucket(f"{self.subscription_id}/{bundle.id}/{self.purchases}", bundle.units, bundle.valid)
+        bucket.with_cycle = bundle.with_cycle
         self.buckets.append(bucket)
         self.free += bundle.units
         transfer_id = f"{bucket.bucket_id}/credit"
@@ -108,6 +114,8 @@ class Purse:
 
     def _start(self, bucket: Bucket, now: int) -> None:
         bucket.ends_at = now + bucket.valid_seconds * SECOND
+        if bucket.with_cycle:  # in its last instant, so that what is left expires on the bill of the cycle
+            bucket.ends_at = min(bucket.ends_at, cycle_of(now, *self.cycles).end - 1)
         self.started.append(bucket)
 
     def _start_first(self, now: int) -> None:

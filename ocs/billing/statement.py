@@ -101,7 +101,9 @@ def name_of(tenure: Tenure, bucket: BucketMovements, currency: str) -> str:
     else:
         volume = volume_in_words(amount, plan.megabyte)
     bundle = _bundle(plan, bucket) if isinstance(plan, PrepaidIndividual) else None
-    valid = f", valid {duration_in_words(bundle.valid)}" if bundle is not None else ""
+    valid = ""
+    if bundle is not None:
+        valid = f", valid {duration_in_words(bundle.valid) if not bundle.with_cycle else 'until the cycle ends'}"
     what = {"free_quota": "free quota ", "refund": "refund of ", "purchase": ""}[bucket.kind]
     return f"{plan.name or plan.id}: {what}{volume}{valid}"
 

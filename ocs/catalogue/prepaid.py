@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from ipaddress import ip_address
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,8 @@ from ocs.catalogue.base import BasePlan
 from ocs.catalogue.prices import UnitPrice
 from ocs.files import Duration, FileModel, Money, Volume
 from ocs.units import MICROS
+
+_LONGER_THAN_A_CYCLE = 32 * 86_400
 
 
 class Bundle(FileModel):
@@ -23,10 +25,20 @@ class Bundle(FileModel):
     credit: Annotated[Money, Field(gt=0)] | None = None
     """Money, of a plan with a wallet."""
     valid: Annotated[Duration, Field(gt=0)]
+    """Seconds from its start. `cycle`, in a file, stands for until the end of the billing cycle in which it starts."""
+    with_cycle: bool = False
+    """It ends with the billing cycle, if `valid` is not over before."""
     price: Annotated[Money, Field(ge=0)] = Decimal(0)
     """What the driver pays; a reseller may ask for more."""
     wholesale: Annotated[Money, Field(ge=0)] | None = None
     """What a reseller pays for it, without VAT; absent: `price`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _valid_for_the_cycle(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and fields.get("valid") == "cycle":
+            return {**fields, "valid": _LONGER_THAN_A_CYCLE, "with_cycle": True}
+        return fields
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Bundle:

@@ -24,7 +24,9 @@ def begin(state: State, subscription: Subscription, now: int, out: Outcome) -> N
     state.credits[subscription.subscription_id] = credit
     if isinstance(plan, PrepaidIndividual):
         queued = plan.top_up_mode == "queue"
+        operator = state.inventory.operator
         credit.purse = Purse(subscription.subscription_id, subscription.account_id, queued, least=plan.least)
+        credit.purse.cycles = operator.time_zone, operator.cycle_day
         if subscription.status is not Status.PROVISIONED:
             activate(state, credit, now, out)
     elif plan.limit is not None:
