@@ -96,7 +96,10 @@ Progress = Callable[[CaseResult, int, int], None]
 def run_cases(
     ics: Ics, chosen: Sequence[Case], *, seed: int = 1, workers: int = 4, progress: Progress = lambda *_: None
 ) -> RunResult:
-    """Runs cases against the SUT of a PIXIT. Destructive ones come last, one at a time, a golden session after each."""
+    """Runs cases against the SUT of a PIXIT. Destructive ones come last, one at a time, a golden session after each.
+
+    An interrupt from the keyboard ends it early: no case begins any more, those that run come to their end.
+    """
     run = Run(ics, seed)
     out = RunResult(ics, seed, datetime.now(UTC))
     began = time.monotonic()
@@ -115,13 +118,18 @@ def run_cases(
                 out.watched[case.id] = watch(result.trace.records)
                 progress(result, len(out.results), len(chosen))
 
-        with ThreadPoolExecutor(max_workers=max(1, workers if "{n}" in ics.tester.origin_host else 1)) as pool:
-            list(pool.map(one, _longest_first(gentle, ics, seed)))
-        for case in rough:
-            one(case)
-        last = golden(run)
-        if last is not None and not out.trouble:
-            out.trouble = f"the golden session at the end: {last[0]}"
+        at_a_time = max(1, workers if "{n}" in ics.tester.origin_host else 1)
+        with ThreadPoolExecutor(at_a_time) as pool:
+            try:
+                list(pool.map(one, _longest_first(gentle, ics, seed)))
+                for case in rough:
+                    one(case)
+                last = golden(run)
+                if last is not None and not out.trouble:
+                    out.trouble = f"the golden session at the end: {last[0]}"
+            except KeyboardInterrupt:
+                pool.shutdown(cancel_futures=True)
+                out.trouble = f"interrupted: {len(out.results)} of {len(chosen)} cases were run"
     order = {case.id: number for number, case in enumerate(chosen)}
     out.results.sort(key=lambda result: order[result.case_id])
     out.seconds = time.monotonic() - began

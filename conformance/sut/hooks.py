@@ -108,7 +108,10 @@ def _fill(template: str, values: dict[str, object], *, quoted: bool) -> str:
 
 def _run(name: str, command: str) -> str:
     try:
-        done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=_SECONDS_MAX, check=False)
+        done = subprocess.run(
+            command, shell=True, capture_output=True, text=True, timeout=_SECONDS_MAX, check=False,
+            start_new_session=True,  # an interrupt from the keyboard is for the run, not for the SUT
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise HookFailed(f"hook {name}: no end within {_SECONDS_MAX} s: {command}") from None
     if done.returncode:
