@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -36,6 +37,10 @@ from ocs.units import SECOND, instant
 from scenarios.evidence import Evidence, Purchase, Twin
 from scenarios.issue import without_consumers
 from scenarios.loading import library
+from sim.fleet.cars import Car
+from sim.fleet.signals import Signal
+from sim.pgw.bearer import Settings
+from sim.signals import Core, Served
 from sim.truth import Step
 from sim.world import Exchange, Push
 
@@ -56,6 +61,8 @@ SOLD = {
             "included": "50 MB",
             "recurring": "1.20",
             "overage": {"price": "0.02", "per": "1 MB", "block": "1 kB"},
+            "sms": "0.05",
+            "voice": {"price": "0.06", "per": "1 min", "block": "10 s"},
         },
         *(
             {
@@ -111,6 +118,7 @@ class Gateway:
         self.steps: list[Step] = []
         self.pushes: list[Push] = []
         self.purchases: list[Purchase] = []
+        self.served: list[Served] = []
         self.edrs: list[Edr] = []
         self.transfers: list[Transfer] = []
         self.changes: list[Change] = []
@@ -170,6 +178,24 @@ class Gateway:
         """Octets through the data path."""
         self.steps.append(Step(vehicle, apn, rating_group, BEGINS + at - SECOND, BEGINS + at, octets))
 
+    def signal(self, vehicle: str, at: int, seconds: int) -> None:
+        """A message (no seconds) or a call of the car's physical SIM, to its end."""
+        to_come: list[tuple[int, Callable[[int], None]]] = []
+
+        def exchange(_: str, request: Ccr) -> Cca:
+            answer = self._apply(Charge(request), now - BEGINS, vehicle)
+            assert isinstance(answer, Cca)
+            self.exchanges.append(Exchange(vehicle, now, request, answer))
+            return answer
+
+        settings = Settings(origin_host="pgw.test", origin_realm="test", destination_realm="test")
+        core = Core(settings, 0, ENDS, exchange, lambda *what: to_come.append(what), lambda: None)
+        core.expect(Car(vehicle, self.sims[vehicle].imsi, None, ()), iter([Signal(BEGINS + at, seconds)]))
+        while to_come:
+            now, what = to_come.pop(0)
+            what(now)
+        self.served += core.served
+
     def buy(self, vehicle: str, at: int) -> None:
         """The driver buys the bundle of 1 GB."""
         self.purchases.append(Purchase(vehicle, "wifi", "1gb", BEGINS + at, 1000 * MB, 28 * 86_400, 7 * MB))
@@ -211,6 +237,7 @@ class Gateway:
             documents=list(close.documents),
             twin=Twin(twin.exchanges, twin.pushes) if twin else Twin(self.exchanges, self.pushes),
             differences=[],
+            served=self.served,
         )
 
 

@@ -14,6 +14,7 @@ from ocs.gy.messages import GrantedServiceUnit, Rar
 from ocs.units import DAY, HOUR, MINUTE
 from scenarios.checks import REGISTRY, Judgement
 from scenarios.evidence import Evidence, Push, Step
+from sim.signals import Served
 
 if TYPE_CHECKING:
     from conftest import Gateway
@@ -30,6 +31,8 @@ def month(
     if consumers:
         _own_apn(gy, final=wifi_plan == "final")
     _shared_apn(gy, consumers)
+    gy.signal("two-001", 4 * DAY, 0)
+    gy.signal("two-001", 4 * DAY + HOUR, 400)
     gy.exchanges.sort(key=lambda exchange: exchange.at)
     return gy
 
@@ -171,6 +174,10 @@ def _shifted_line(evidence: Evidence) -> None:
     evidence.documents[0] = msgspec.structs.replace(invoice, applied_customer_billing_rate=lines)
 
 
+def _lost_record(evidence: Evidence) -> None:
+    evidence.edrs.remove(next(edr for edr in reversed(evidence.edrs) if edr.unit_type == "octets"))
+
+
 def _rounded_line(evidence: Evidence) -> None:
     invoice = evidence.documents[0]
     first, *others = invoice.applied_customer_billing_rate
@@ -255,7 +262,12 @@ SPOILED: list[tuple[str, Callable[[Evidence], None], str]] = [
      "INV-2026-03-00001 to 'acme': holds line 'code: 1 GB, valid 28 days' (1,000,000,000 octets, 7.00 EUR)"),
     ("payers_kept_apart", _moved, "payer 'd1': the documents are about 13,000,000 octets, by ground truth 13,001,234"),
     ("octets_add_up", _moved, "two-001: split 'wifi': 13,001,234 octets went through, 13,000,000 were reported"),
-    ("octets_add_up", lambda evidence: evidence.edrs.pop(), "octets were reported, "),
+    ("octets_add_up", _lost_record, "octets were reported, "),
+    ("messages_and_calls_add_up", lambda evidence: evidence.edrs.pop(), "400 seconds were served, 300 are in EDRs"),
+    ("messages_and_calls_add_up", lambda evidence: evidence.served.append(Served("one-001", "units", 0, 1)),
+     "one-001: 1 units were served, 0 are in EDRs"),
+    ("messages_and_calls_add_up", _edr(-1, account_id="d1"), "100 seconds were charged to 'd1', split 'sim'"),
+    ("messages_and_calls_add_up", _edr(-1, units_used=111), "calls: 0.400000 on the documents, 0.420000 by the plan"),
     ("octets_add_up", _unreported("no_answer"), "two-001: 77 octets of wifi / RG 200 were not reported: no_answer"),
     ("charged_once", _came_again(result_code=4012, multiple_services_credit_control=()),
      "two-001 at 2026-03-01 02:02:00 CET: request 1 of pgw;two-001;wifi;1 came again and got 4012 instead of 2001, RG"),
@@ -271,7 +283,7 @@ SPOILED: list[tuple[str, Callable[[Evidence], None], str]] = [
     ("buckets_balance", _overdrawn, "takes 77 octets more than bucket '001010000000001/wifi/1/trial/1' holds"),
     ("buckets_balance", _edr(2, bucket_parts=()), "bucket '001010000000001/wifi/1/trial/1' gave 10,000,000 octets"),
     ("buckets_balance", _unbought, "one-001 at 2026-03-03 00:20:00 CET: 1,000,000,000 octets were credited"),
-    ("documents_add_up", _rounded_line, "net, VAT and gross: 2.40 / 0.46 / 2.86 on the document, 3.40 / 0.65 / 4.05"),
+    ("documents_add_up", _rounded_line, "net, VAT and gross: 2.85 / 0.54 / 3.39 on the document, 3.85 / 0.73 / 4.58"),
     ("documents_add_up", _free_bundle, "STM-2026-03-00002 to 'd2': purchases (octets, price)"),
 ]  # fmt: skip
 
