@@ -14,7 +14,7 @@ import contextlib
 import gc
 import logging
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import msgspec
 
@@ -39,6 +39,8 @@ _FILL_AT: Final = 500
 _LONGEST_SLEEP_SECONDS: Final = 60.0
 _RETRY_SECONDS: Final = 1.0
 """Until a deadline that could not be taken in is tried again."""
+
+_CHARGE: Final = Charge.__name__
 
 log = logging.getLogger("splitsim.ocs")
 
@@ -255,17 +257,15 @@ class Service:
         rows: list[Row] = []
         for command, incoming in batch:
             outcome = apply(command, now)
-            answer = b""
-            octets = None
             if incoming is not None:
-                assert outcome.answer is not None
-                assert not isinstance(outcome.answer, Receipt)
-                answer, octets = incoming.encode(outcome.answer), incoming.octets
-            elif isinstance(outcome.answer, Receipt):
-                answer = msgspec.json.encode(outcome.answer)
+                answer = incoming.encode(cast(Cca, outcome.answer))
+                row = Row(now, _CHARGE, incoming.octets, answer)
+            else:
+                answer = msgspec.json.encode(outcome.answer) if isinstance(outcome.answer, Receipt) else b""
+                row = Row(now, type(command).__name__, request_octets(command), answer)
             outcomes.append(outcome)
             answers.append(answer)
-            rows.append(Row(now, type(command).__name__, request_octets(command, octets), answer))
+            rows.append(row)
         self._journal.append(rows)
         return _Durable(outcomes, answers)
 

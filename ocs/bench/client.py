@@ -55,11 +55,10 @@ def run(load: Load, pipe: Connection) -> None:
 
 
 async def _run(load: Load, pipe: Connection) -> None:
-    requests, loop = _Requests(load), asyncio.get_running_loop()
-    lines: list[_Line] = []
-    for number in range(CONNECTIONS):
-        _, line = await loop.create_connection(lambda n=number: _Line(n, requests), "127.0.0.1", load.port)  # type: ignore[misc]
-        lines.append(line)
+    loop = asyncio.get_running_loop()
+    lines = [_Line(f"pgw{number}.example", load) for number in range(CONNECTIONS)]
+    for line in lines:
+        await loop.create_connection(lambda line=line: line, "127.0.0.1", load.port)  # type: ignore[misc]
         await line.opened
 
     async def spread(count: int) -> list[float]:
@@ -93,11 +92,10 @@ def _turns(lane: int, lanes: int, sessions: int, requests: int) -> Iterator[int]
 class _Requests:
     """The octets of the next request of any session."""
 
-    def __init__(self, load: Load) -> None:
-        self._load = load
+    def __init__(self, origin_host: str, load: Load) -> None:
         self._numbers = [0] * load.sessions
-        self._initial = _Template(CcRequestType.INITIAL, load)
-        self._update = _Template(CcRequestType.UPDATE, load)
+        self._initial = _Template(CcRequestType.INITIAL, origin_host, load)
+        self._update = _Template(CcRequestType.UPDATE, origin_host, load)
 
     def next(self, session: int, hop_by_hop: int) -> bytearray:
         number = self._numbers[session]
@@ -109,11 +107,12 @@ class _Requests:
 class _Template:
     """A request, and where in it stands what differs from one session and number to another."""
 
-    def __init__(self, kind: CcRequestType, load: Load) -> None:
+    def __init__(self, kind: CcRequestType, origin_host: str, load: Load) -> None:
         self._hot = load.hot
-        message = ccr(kind, 0, 0, 0, load.rating_groups, load.hot)
-        self._octets = encode(message, request_header(Ccr, 0, 0))
-        other = encode(ccr(kind, 0, 1, 0, load.rating_groups, load.hot), request_header(Ccr, 0, 0))
+        self._octets, other = (
+            encode(ccr(kind, 0, number, 0, load.rating_groups, load.hot, origin_host), request_header(Ccr, 0, 0))
+            for number in (0, 1)
+        )
         self._number = next(at for at, octet in enumerate(other) if octet != self._octets[at]) - 3
         self._places = [(self._octets.index(text), len(text)) for text in identities(0, 0)]
 
@@ -130,12 +129,12 @@ class _Template:
 class _Line(asyncio.Protocol):
     """One connection with its lanes."""
 
-    def __init__(self, number: int, requests: _Requests) -> None:
+    def __init__(self, origin_host: str, load: Load) -> None:
         loop = asyncio.get_running_loop()
         self.opened: asyncio.Future[None] = loop.create_future()
         self.done: asyncio.Future[list[float]] = loop.create_future()
-        self._us = Identity(host=f"pgw{number}.example", realm="example")
-        self._requests = requests
+        self._us = Identity(host=origin_host, realm="example")
+        self._requests = _Requests(origin_host, load)
         self._buffer = bytearray()
         self._waiting: dict[int, tuple[float, Iterator[int]]] = {}
         self._last = 0

@@ -91,7 +91,13 @@ def identities(session: int, sim: int) -> tuple[bytes, ...]:
 
 
 def ccr(
-    kind: CcRequestType, session: int, number: int, sim: int, rating_groups: tuple[int, ...], hot: bool = False
+    kind: CcRequestType,
+    session: int,
+    number: int,
+    sim: int,
+    rating_groups: tuple[int, ...],
+    hot: bool = False,
+    origin_host: str = "pgw.example",
 ) -> Ccr:
     """Request `number` of a session: reports a slice for each rating group (not in a CCR-I) and asks for the next.
 
@@ -111,7 +117,7 @@ def ccr(
     )
     return Ccr(
         session_id=_session_id(session),
-        origin_host="pgw.example",
+        origin_host=origin_host,
         origin_realm="example",
         destination_realm="example",
         service_context_id="32251@3gpp.org",

@@ -20,10 +20,10 @@ def misrouted(request: Request, local: Identity) -> Failure | None:
 
     A Destination-Host that names us is enough; without one the realm has to be ours. Names are compared without case.
     """
-    host = request.destination_host
-    if host is not None and host.lower() == local.host.lower():
+    host, realm = request.destination_host, request.destination_realm
+    if host is not None and (host == local.host or host.lower() == local.host.lower()):
         return None
-    if request.destination_realm.lower() != local.realm.lower():
+    if realm != local.realm and realm.lower() != local.realm.lower():
         return Failure(ResultCode.REALM_NOT_SERVED, b"", "Destination-Realm is not served here")
     if host is not None:
         return Failure(ResultCode.UNABLE_TO_DELIVER, b"", "Destination-Host is not this node")

@@ -38,6 +38,7 @@ FLAG_ERROR: Final = 0x20
 FLAG_RETRANSMITTED: Final = 0x10
 
 _HEADER: Final = struct.Struct(">5I")
+_FIRST_WORD: Final = struct.Struct(">I").unpack_from
 
 
 class Header(msgspec.Struct, frozen=True, gc=False):
@@ -145,7 +146,7 @@ def frames(buffer: bytearray) -> tuple[list[bytes], Failure | None]:
     position, available = 0, len(buffer)
     failure = None
     while available - position >= 4:
-        length = int.from_bytes(buffer[position + 1 : position + 4])
+        length = _FIRST_WORD(buffer, position)[0] & 0xFFFFFF
         if length < HEADER_OCTETS or length & 3 or length > MESSAGE_OCTETS_MAX:
             failure = Failure(5015, b"", f"message length {length}")
             break

@@ -50,6 +50,7 @@ from ocs.gy.transitions import BASE_INPUTS, TRANSITIONS, Input, State
 
 _LEAST_EFFORT_OCTETS: Final = 1_024
 """What a message counts for at least when turns are shared out (see `Limits.octets_at_once`)."""
+_REQUESTS: Final = (Ccr, Rar, Asr)
 _REBOOTING: Final = 0
 """The Disconnect-Cause after which a peer may be called again (RFC 6733 5.4.3)."""
 
@@ -350,7 +351,7 @@ class Peer:
     def _take_request(self, decoded: Decoded, octets: bytes) -> None:
         self._alive()
         message = decoded.message
-        if isinstance(message, Ccr | Rar | Asr):
+        if isinstance(message, _REQUESTS):
             if isinstance(message, self._serves):
                 failure = misrouted(message, self.local)
             else:

@@ -54,11 +54,11 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     answer: bytes
 
 
-def request_octets(command: Command, octets: bytes | None = None) -> bytes:
-    """What a row keeps of a command; `octets`: of the CCR as it came, if it came over the wire."""
+def request_octets(command: Command) -> bytes:
+    """What a row keeps of a command; of a CCR that came over the wire it keeps the octets as they came."""
     match command:
         case Charge():
-            return octets if octets is not None else _written(command)
+            return _written(command)
         case Provision():
             content = command.provisioning.model_dump_json()
             return msgspec.msgpack.encode((command.request_id, content, command.by, command.reason))
