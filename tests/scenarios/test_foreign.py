@@ -134,6 +134,11 @@ def test_real_time_passes_at_the_speed_that_is_asked_for(
     [
         (("--ocs", "127.0.0.1:1"), 3, "no OCS at 127.0.0.1:1: Connection refused\n"),
         (
+            ("--ocs", "127.0.0.1:1", "--link", "wire", "--shards", "2"),
+            2,
+            "--ocs: drives that OCS alone, without --workers, --shards, --cluster, --link wire or --gy-port\n",
+        ),
+        (
             ("--ocs", "nonsense", "--speed", "0"),
             2,
             "--ocs nonsense: expected HOST:PORT such as 127.0.0.1:3868 or [::1]:3868 (got 'nonsense')\n"
