@@ -123,6 +123,13 @@ def changeset(state: State, wanted: Provisioning, request_id: str, by: str = "",
     return Changeset(differences, mistakes, stranded, commands)
 
 
+def changed_sims(state: State, wanted: Provisioning) -> set[str]:
+    """IMSIs of SIMs that are there otherwise than `wanted` says."""
+    found = {item.id for item in changeset(state, wanted, "").differences if item.kind == "SIM" and item.sign == "~"}
+    known = state.inventory.by_imsi
+    return found | {s.imsi for s in wanted.sims if s.imsi in known and any(_numbers_differ(known[s.imsi], s))}
+
+
 def _differing(
     kind: Literal["account", "plan", "profile", "peer"],
     known: dict[str, Any],

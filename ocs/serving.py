@@ -25,6 +25,7 @@ import msgspec
 
 from ocs import logs, metrics
 from ocs.address import Address, Store
+from ocs.changeset import changed_sims
 from ocs.charging.commands import Command, Outcome, Provision, Receipt
 from ocs.charging.engine import Engine
 from ocs.control import beside, listen
@@ -240,8 +241,11 @@ async def _provision(service: Service, journal: Journal, wanted: Provisioning) -
         if msgspec.json.decode(row.answer, type=Receipt).error is None:
             known |= {sim.imsi: sim for sim in command.provisioning.sims}
     changed = [sim.imsi for sim in wanted.sims if known.get(sim.imsi, sim) != sim]
+    if changed:  # it may have been made so by command meanwhile
+        unlike = changed_sims(service.state, wanted)
+        changed = [imsi for imsi in changed if imsi in unlike]
     if changed:
-        how = "change it by command (`splitsim suspend`, `plan`, `profile`), or leave it as it was"
+        how = "change it by command (`splitsim provision`, `plan`, `profile`), or leave it as it was"
         return [f"--provision: SIM {imsi} is there with other content: {how}" for imsi in changed]
     new = wanted.model_copy(update={"sims": tuple(sim for sim in wanted.sims if sim.imsi not in known)})
     receipt = await service.execute(Provision(new, request_id, by="serve"))

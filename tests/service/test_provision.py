@@ -64,6 +64,21 @@ def test_a_file_is_told_as_changes_and_done_once(said: Said, tmp_path: Path) -> 
     assert (states["001010000000004"], states["001010000000005"]) == ("in_billing", "retired")
 
 
+def test_a_restart_takes_the_file_that_was_provisioned_last(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(DEMO.read_text())
+    words = ("--provision", "mine.yaml", "--db", "sqlite:///ocs.db")
+    sold = DEMO.read_text().replace("payers: {wifi: driver-2}", "payers: {wifi: driver-3}")
+    with Served(tmp_path, *words) as running:
+        file.write_text(sold)
+        control = str(tmp_path / running.control)
+        result = CliRunner().invoke(app, ["provision", str(file), "--control", control])
+        assert result.exit_code == 0, result.output
+        assert running.stop() == 0
+    with Served(tmp_path, *words) as running:
+        assert running.stop() == 0
+
+
 def test_a_file_with_fifteen_mistakes_tells_them_all_and_changes_nothing(said: Said) -> None:
     before = said("sims", "--json")
     lines = said("provision", str(FIFTEEN), status=2)
