@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from ocs.bench.rows import Row
 from ocs.charging.commands import Command, Outcome
 from ocs.charging.engine import Engine
+from ocs.records.edr import Edr, Transfer
 from scenarios.bench.baselines import EmptyLoop, any_of, plain_timeouts
 from scenarios.loading import library, load
 from scenarios.runner import witness
@@ -30,6 +31,10 @@ MANY: Final = 100_000
 MILLION: Final = 1_000_000
 MONTH_DAYS: Final = 30
 _MEBI: Final = 2**20
+_WORLDS: Final = 20
+"""At least so many, for cars of all kinds."""
+_ROWS: Final = 20_000
+"""Of a row group."""
 
 
 class Cost(NamedTuple):
@@ -83,22 +88,30 @@ def measure(vehicles: int, days: int, many: int) -> Iterator[Row]:
 
 
 def _cost(scenario: Scenario, cars: int) -> Cost:
-    """What so many cars cost, world after world; where the fleet has more, the worlds are spread over it evenly."""
+    """What so many cars cost, world after world; where the fleet has more, the worlds are spread over it evenly.
+
+    Groups come one after the other in a fleet: worlds are many, so that each has its part.
+    """
     requests, worlds, files = 0, 0.0, 0.0
     kinds = {name: FILES[name] for name in ("edrs", "ledger")}
-    number = -(-cars // cars_of_a_world(scenario))
+    number = max(_WORLDS, -(-cars // cars_of_a_world(scenario)))
+    edrs: list[Edr] = []
+    transfers: list[Transfer] = []
     with TemporaryDirectory() as folder, ShardFiles(Path(folder), kinds) as written, no_collector():
         for place in range(number):
             first = place * scenario.vehicles // number
             began = time.process_time()
             evidence, _ = witness(scenario, 1, first=first, last=first + cars // number)
             lived = time.process_time()
-            written.add("edrs", evidence.edrs)
-            written.add("ledger", evidence.transfers)
+            edrs, transfers = edrs + evidence.edrs, transfers + evidence.transfers
+            if len(edrs) >= _ROWS or place == number - 1:  # worlds of a few cars and days would be small row groups
+                written.add("edrs", edrs)
+                written.add("ledger", transfers)
+                edrs, transfers = [], []
             requests += len(evidence.exchanges)
+            worlds, files = worlds + lived - began, files + time.process_time() - lived
             del evidence
             gc.collect()
-            worlds, files = worlds + lived - began, files + time.process_time() - lived
     return Cost(requests, worlds, files)
 
 
