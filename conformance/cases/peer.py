@@ -182,6 +182,7 @@ def second_connection(bench: Bench) -> None:
     second_lives = accepted and not second.closed_by_peer and isinstance(second.alive(), Message)
     seen = f"first {'open' if first_lives else 'gone'}, second {'open' if second_lives else 'gone'}"
     bench.check(first_lives != second_lives, "exactly one of the two connections stays, and answers", seen)
+    bench.prefer(first_lives, "the first, which is alive: R-Reject", seen)
     survivor = first if first_lives else second
     survivor.capabilities = first.capabilities
     session = bench.session(bench.rich(), line=survivor)

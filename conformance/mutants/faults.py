@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from conformance.mutants import event_faults, grant_faults, office_faults, payer_faults, session_faults, usage_faults
+from conformance.mutants import (
+    event_faults,
+    grant_faults,
+    office_faults,
+    payer_faults,
+    peer_faults,
+    session_faults,
+    usage_faults,
+)
 from conformance.mutants.mutant import Mutant
 from conformance.mutants.registering import CREDIT
 from conformance.mutants.wire_faults import WIRE
 
-ROOMS = (session_faults, grant_faults, usage_faults, payer_faults, event_faults, office_faults)
+ROOMS = (session_faults, grant_faults, usage_faults, payer_faults, event_faults, office_faults, peer_faults)
 """Importing them writes their mutants down."""
 
 MUTANTS: tuple[Mutant, ...] = (*CREDIT, *WIRE)

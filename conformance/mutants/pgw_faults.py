@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 
 from conformance.mutants.front import Answers, Requests, in_services, install, rebuilt, replaced, without
@@ -269,6 +270,103 @@ def indicator_missing(request: Message) -> list[bytes]:
 def cause_missing(request: Message) -> list[bytes]:
     """Termination-Cause is not sent."""
     return [without(request, "Termination-Cause")]
+
+
+@on_asked
+def session_id_without_host(request: Message) -> list[bytes]:
+    """Session-Ids are random numbers."""
+
+    def bare(item: Avp) -> bytes | None:
+        return avp("Session-Id", f"{zlib.crc32(item.data):x}") if item.name == "Session-Id" else None
+
+    return [replaced(request, bare)]
+
+
+@on_asked
+def end_to_end_of_one(request: Message) -> list[bytes]:
+    """Every request has the same End-to-End id."""
+    return [rebuilt(request, end_to_end=1)]
+
+
+@on_asked
+def information_missing(request: Message) -> list[bytes]:
+    """Service-Information is sent in CCR-I alone."""
+    first = request.tree.number("CC-Request-Type") == 1
+    return [request.octets if first else without(request, "Service-Information")]
+
+
+@on_asked
+def bearer_untold(request: Message) -> list[bytes]:
+    """PS-Information holds the APN and nothing else."""
+
+    def only_apn(item: Avp) -> bytes | None:
+        if item.name != "Service-Information":
+            return None
+        names = [one.octets for one in item.tree.all("PS-Information", "Called-Station-Id")]
+        return avp(item.name, [avp("PS-Information", names)])
+
+    return [replaced(request, only_apn)]
+
+
+@on_asked
+def reason_at_command_level(request: Message) -> list[bytes]:
+    """Reporting-Reason is put beside the MSCCs."""
+    if request.tree.number("CC-Request-Type") == 1:
+        return [request.octets]
+    return [rebuilt(request, [*(item.octets for item in request.tree), avp("Reporting-Reason", 3)])]
+
+
+@on_asked
+def result_code_in_requests(request: Message) -> list[bytes]:
+    """CCR-U repeat the Result-Code of the answer before."""
+    if request.tree.number("CC-Request-Type") == 1:
+        return [request.octets]
+    return [rebuilt(request, [*(item.octets for item in request.tree), avp("Result-Code", 2001)])]
+
+
+@on_asked
+def application_left_out(request: Message) -> list[bytes]:
+    """Auth-Application-Id is left out: it stands in the header."""
+    return [without(request, "Auth-Application-Id")]
+
+
+@on_asked
+def requested_units_in_the_last(request: Message) -> list[bytes]:
+    """CCR-T asks for units."""
+    if request.tree.number("CC-Request-Type") != 3:
+        return [request.octets]
+
+    def service(item: Avp) -> bytes | None:
+        asks = avp("Requested-Service-Unit", [])
+        return avp(item.name, [item.data, asks]) if item.name == "Multiple-Services-Credit-Control" else None
+
+    return [replaced(request, service)]
+
+
+def _numbers(change: Callable[[int], int], back: Callable[[int], int]) -> Callable[[], None]:
+    """CC-Request-Numbers on the wire are others than those that the gateway knows."""
+
+    def with_number(message: Message, number: Callable[[int], int]) -> list[bytes]:
+        if message.command != CCR:
+            return [message.octets]
+
+        def one(item: Avp) -> bytes | None:
+            return avp(item.name, number(item.number or 0)) if item.name == "CC-Request-Number" else None
+
+        return [replaced(message, one)]
+
+    return lambda: install(
+        asked=lambda request: with_number(request, change), told=lambda answer, _: with_number(answer, back)
+    )
+
+
+_FOUND.append(
+    Mutant(
+        "numbers_from_1",
+        "CC-Request-Number begins at 1",
+        _numbers(lambda number: number + 1, lambda number: number - 1),
+    )
+)
 
 
 def _pushes_agreed(answer: Message, _: Message | None) -> list[bytes]:
