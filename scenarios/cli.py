@@ -88,7 +88,9 @@ def run_command(
     abroad = Abroad(ocs, speed, host, realm, provisioning)
     mistakes = [*fleet.mistakes(), *abroad.mistakes()]
     if ocs is not None and (workers or shards or cluster or gy_port or link is Link.WIRE):
-        mistakes.append("--ocs: drives that OCS alone, without --workers, --shards, --cluster, --link wire or --gy-port")
+        mistakes.append(
+            "--ocs: drives that OCS alone, without --workers, --shards, --cluster, --link wire or --gy-port"
+        )
     if folder.exists() and not folder.is_dir():
         mistakes.append(f"--out {folder}: expected a folder, this is a file")
     if vehicles is not None:
