@@ -136,7 +136,7 @@ def test_real_time_passes_at_the_speed_that_is_asked_for(
         (
             ("--ocs", "127.0.0.1:1", "--link", "wire", "--shards", "2"),
             2,
-            "--ocs: goes without --workers, --shards, --cluster, --link wire and --gy-port\n",
+            "--ocs: drives that OCS alone, without --workers, --shards, --cluster, --link wire or --gy-port\n",
         ),
         (
             ("--ocs", "nonsense", "--speed", "0"),
