@@ -21,7 +21,7 @@ from ocs.inventory.lifecycle import SimState, Status
 from ocs.inventory.provisioning import Account, Operator, Provisioning, Sim
 from ocs.inventory.subscribers import Subscriber, Subscription
 
-PART: int = 1_000
+PART: int = 250
 """SIMs provisioned at once: a running OCS answers its clients between two parts."""
 
 
