@@ -2,7 +2,7 @@
 
     OUT/manifest.json           what the run is: nothing else may be kept in its shards
     OUT/shards/0003/...         the files of one shard
-    OUT/shards/0003/done.json   written last: the digest of the manifest, and what the shard counted
+    OUT/shards/0003/done.json   written last: the digest of the manifest, and what the shard has cost
 
 A shard with a good `done.json` is not worked again, so a broken run goes on where it was. Workers are whatever an
 `Executor` reaches: this process, processes of this machine, a Dask cluster that shares the folder. Nothing but files
@@ -111,6 +111,12 @@ class ShardedRun:
         """Where the files of a shard are, once it is done."""
         return self._folder / shard.name
 
+    def spent(self) -> tuple[float, int | None]:
+        """CPU seconds of all shards, and the most memory that a worker has had (MiB), where it is known."""
+        done = [json.loads((self.folder(shard) / _DONE).read_bytes()) for shard in self.shards]
+        peaks = [item["peak_mebibytes"] for item in done if item["peak_mebibytes"] is not None]
+        return sum(item["cpu_seconds"] for item in done), max(peaks, default=None)
+
     def pending(self) -> list[Shard]:
         """Shards that have to be worked."""
         return [shard for shard in self.shards if not self._is_done(shard)]
@@ -192,10 +198,11 @@ def _work(work: Work, shard: Shard, shards: str, digest: str) -> None:
     """In the worker: into a folder of its own first, so that a worker that was given up on disturbs nobody."""
     parent = Path(shards)
     folder = Path(tempfile.mkdtemp(prefix=f"{shard.name}-", dir=parent))
-    beat = _Heart(folder)
+    beat, began = _Heart(folder), time.process_time()
     work(shard, folder, beat)
     (folder / _PULSE).write_text(json.dumps(asdict(beat.last)), encoding="utf-8")
-    (folder / _DONE).write_text(json.dumps({"manifest": digest, **asdict(shard)}), encoding="utf-8")
+    spent = {"cpu_seconds": round(time.process_time() - began, 3), "peak_mebibytes": peak_mebibytes()}
+    (folder / _DONE).write_text(json.dumps({"manifest": digest, **asdict(shard), **spent}), encoding="utf-8")
     folder.chmod(0o755)
     final = parent / shard.name
     try:
@@ -204,6 +211,15 @@ def _work(work: Work, shard: Shard, shards: str, digest: str) -> None:
         shutil.rmtree(folder)
     for left in parent.glob(f"{shard.name}-*"):
         shutil.rmtree(left, ignore_errors=True)
+
+
+def peak_mebibytes() -> int | None:
+    """The most memory that this process has ever had; None where the system does not tell (`proc(5)`, VmHWM)."""
+    try:
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM:")), None)
 
 
 class _Heart:

@@ -7,7 +7,6 @@ work of one shard as `splitsim run` does it, without checks; what checks and sum
 from __future__ import annotations
 
 import gc
-import resource
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +29,6 @@ SCENARIO: Final = "fleet_month"
 MANY: Final = 100_000
 MILLION: Final = 1_000_000
 MONTH_DAYS: Final = 30
-_MEBI: Final = 2**20
 _WORLDS: Final = 20
 """At least so many, for cars of all kinds."""
 _ROWS: Final = 20_000
@@ -175,19 +173,20 @@ def _projected(cost: Cost, cars: int, days: int) -> dict[str, float | str]:
 
 def _two_workers(scenario: Scenario) -> Row:
     """How much faster two workers are than one, and how much faster an empty loop is with two."""
-    empty = _speed_up(scenario, EmptyLoop())
-    fleet = _speed_up(scenario, FleetWork(scenario, 1))
-    rss = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / _MEBI
-    more: dict[str, float | str] = {"empty loop": empty, "largest worker MiB": rss}
+    empty, _ = _speed_up(scenario, EmptyLoop())
+    fleet, peak = _speed_up(scenario, FleetWork(scenario, 1))
+    more: dict[str, float | str] = {"empty loop": empty, "largest worker MiB": str(peak)}
     return Row("fleet_2_workers", fleet, "times as fast as one", "an empty loop", fleet / empty, more)
 
 
-def _speed_up(scenario: Scenario, work: Work) -> float:
-    seconds = []
+def _speed_up(scenario: Scenario, work: Work) -> tuple[float, int | None]:
+    """How many times as fast two workers are, and the most memory that one of them had."""
+    seconds, peak = [], None
     for workers in (1, 2):
         with TemporaryDirectory() as folder:
             run = ShardedRun(Path(folder), {}, cut(scenario.vehicles, scenario.vehicles, 6))
             began = time.perf_counter()
             run.run(work, Processes(workers), lambda line: None, lambda pulse: None)
             seconds.append(time.perf_counter() - began)
-    return seconds[0] / seconds[1]
+            peak = run.spent()[1]
+    return seconds[0] / seconds[1], peak

@@ -53,6 +53,10 @@ class FleetRun:
     requests: int
     started: datetime
     wall_seconds: dict[str, float]
+    cpu_seconds: float
+    """Of all shards."""
+    peak_mebibytes: int | None
+    """The most memory that a worker had."""
 
 
 def run_fleet(
@@ -96,8 +100,9 @@ def run_fleet(
     evidence, reconciliations, verdict = merge(scenario, name, seed, [run.folder(shard) for shard in run.shards])
     laps = {"shards": lived - clock, "bills": time.perf_counter() - lived}
     return FleetRun(
-        name, scenario, link, folder, evidence, reconciliations, verdict, list(run.shards), requests, started, laps
-    )
+        name, scenario, link, folder, evidence, reconciliations, verdict, list(run.shards), requests, started, laps,
+        *run.spent(),
+    )  # fmt: skip
 
 
 def _code() -> str:
@@ -130,5 +135,10 @@ def write_fleet(run: FleetRun, *, csv: bool, pdf: bool) -> None:
     write_json(
         run.folder / "run.json",
         particulars(run.name, run.folder, run.link, run.requests, run.started, run.wall_seconds)
-        | {"vehicles": run.scenario.vehicles, "shards": len(run.shards)},
+        | {
+            "vehicles": run.scenario.vehicles,
+            "shards": len(run.shards),
+            "shards_cpu_seconds": round(run.cpu_seconds, 3),
+            "largest_worker_mebibytes": run.peak_mebibytes,
+        },
     )
