@@ -1,7 +1,7 @@
 """A small OCS on python-diameter's node, as somebody would write it in an afternoon: a fixed grant for whoever asks.
 
 python foreign_ocs.py serve PORT PIDFILE      until it is killed
-python foreign_ocs.py restart PORT PIDFILE    kills the one of PIDFILE, starts another in the background
+python foreign_ocs.py restart PORT PIDFILE    kills the one of PIDFILE, if any, and starts one in the background
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def start(port: int, pid_file: Path) -> subprocess.Popen[bytes]:
 
 
 def kill(pid_file: Path) -> None:
-    """Ends the one of a PID file, and only that."""
-    with contextlib.suppress(ProcessLookupError):
+    """Ends the one of a PID file, if there is one, and only that."""
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):
         os.kill(int(pid_file.read_text()), signal.SIGKILL)
 
 
