@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import msgspec
 import pytest
 
+from ocs.charging.commands import Provision
+from ocs.charging.engine import Engine
 from ocs.gy.codec import decode, encode
 from ocs.gy.messages import (
     Asr,
@@ -16,8 +21,14 @@ from ocs.gy.messages import (
     ReportingReason,
 )
 from ocs.units import SECOND
+from scenarios.cars import car_of
+from scenarios.issue import issue
+from scenarios.loading import library, load
+from scenarios.schema import Faults
+from sim.link import MemoryLink
 from sim.pgw.bearer import Bearer, Settings
 from sim.pgw.open5gs import Open5gsSession
+from sim.world import GATEWAY, World
 from tests.gy import captures
 
 SESSIONS = sorted({capture.file for capture in captures.ALL})
@@ -203,3 +214,46 @@ def test_an_asr_is_refused() -> None:
     )
     assert session.on_push(asr, SECOND).result_code == 5012
     assert session.is_open
+
+
+def test_cars_drive_on_such_a_gateway_and_every_octet_is_charged_to_whoever_pays_for_the_apn() -> None:
+    file = load(library()["bad_day"])
+    sold = file.provisioning
+    whole_apns = [
+        split.model_copy(update={"rating_groups": ()}) for split in sold.profiles[0].splits
+    ]  # it names no rating group, so each APN has to be one payer's
+    profile = sold.profiles[0].model_copy(update={"splits": tuple(whole_apns)})
+    scenario = file.model_copy(
+        update={
+            "provisioning": sold.model_copy(update={"profiles": (profile,)}),
+            "fleet": file.fleet[:1],
+            "timeline": (),
+            "faults": Faults(),
+        }
+    )
+    provisioning, sims = issue(scenario)
+    link = MemoryLink(Engine("ocs.example", "example"))
+    link.command(Provision(provisioning, "start"), scenario.begins)
+    group = scenario.fleet[0]
+    cars = [car_of(vehicle, sim, group, scenario, provisioning, 1) for vehicle, sim in sims.items()]
+    smf = msgspec.structs.replace(GATEWAY, personality="open5gs")
+    world = World(cars, (), scenario.begins, scenario.ends, scenario.zone, 1, link, gateway=smf)
+    world.run()
+    moved: Counter[str] = Counter()
+    for step in world.truth.steps:
+        moved[step.apn] += step.octets
+    charged: Counter[str] = Counter()
+    for edr in link.books.edrs:
+        charged[edr.apn] += edr.octets_total
+        assert (edr.apn, edr.party) in {("fleet.acme", "b2b"), ("wifi", "b2c")}
+    assert moved == charged
+    free, bought = 3 * 60_000_000, 100_000_000 * len(world.seen.bought)
+    assert free < moved["wifi"] <= free + bought
+    codes = {
+        mscc.result_code
+        for exchange in world.seen.exchanges
+        if isinstance(exchange.answer, Cca)
+        for mscc in exchange.answer.multiple_services_credit_control
+    } | {exchange.answer.result_code for exchange in world.seen.exchanges if exchange.answer is not None}
+    assert 4012 in codes
+    assert not world.seen.unreported
