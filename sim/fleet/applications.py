@@ -7,7 +7,7 @@ published, D is our default, which nobody publishes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
@@ -15,6 +15,7 @@ from random import Random
 from typing import ClassVar, Final
 
 from ocs.units import MINUTE, SECOND, instant, utc
+from sim.fleet.streams import whole
 from sim.fleet.traffic import LINGER, MONTH_DAYS, Flow, Journey, volume
 from sim.fleet.trips import Trip
 
@@ -43,13 +44,13 @@ class Heartbeats:
         """How many there are, of a vehicle that is always parked."""
         return MONTH_DAYS * 86_400 / ((self.least_seconds + self.most_seconds) / 2)
 
-    def following(self, random: Random, at: int) -> int:
-        """The instant of the one after `at`."""
-        waited = at + random.randint(self.least_seconds, self.most_seconds) * SECOND
-        if not self.synchronised:
-            return waited
+    def following(self, random: Random) -> Callable[[int], int]:
+        """Tells for an instant when the first one after it is; drawn every time."""
+        wait = whole(random, self.least_seconds, self.most_seconds)
         every = (self.least_seconds + self.most_seconds) // 2 * SECOND
-        return at // every * every + every
+        if self.synchronised:
+            return lambda at: at // every * every + every
+        return lambda at: at + wait() * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +72,17 @@ class Telematics:
         beats, month_octets = self.heartbeats, volume(random, self.month_octets, self.sigma)
         beat = int(beats.share * month_octets / beats.a_month)
         streamed_a_second = (1 - beats.share) * month_octets / journey.seconds_a_month
+        following, size = beats.following(random), whole(random, beat // 2, beat + beat // 2)
         at = journey.begins + random.randrange(beats.most_seconds) * SECOND
         for start, end in chain(journey.trips, (Trip(journey.ends, journey.ends),)):
             while at < start:
-                yield Flow(at, random.randint(beat // 2, beat + beat // 2) or 1, _HEARTBEAT_RATE)
-                at = beats.following(random, at)
+                yield Flow(at, size() or 1, _HEARTBEAT_RATE)
+                at = following(at)
             if start < end:
                 seconds = (end - start) // SECOND
                 rate = max(1, int(streamed_a_second * random.uniform(0.5, 1.5)))
                 yield Flow(start, rate * seconds, rate)
-                at = beats.following(random, end)
+                at = following(end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,9 @@ class Wifi:
             bursts = 1 + (end - start) // _BURST
             length = (until - start) // bursts
             weights = [random.expovariate(1) for _ in range(bursts)]
+            together = sum(weights)
             for number, weight in enumerate(weights):
-                part = int(octets * weight / sum(weights))
+                part = int(octets * weight / together)
                 if part:
                     rate = max(1, int(part / (_BUSY * length / SECOND)))
                     yield Flow(start + number * length, part, rate)

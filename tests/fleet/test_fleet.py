@@ -15,7 +15,7 @@ from ocs.units import DAY, HOUR, MINUTE, SECOND, instant, utc
 from sim.fleet.applications import CallTest, Campaign, Heartbeats, Navigation, Streaming, Telematics, Wifi
 from sim.fleet.cars import Car, Use, attachments
 from sim.fleet.classes import CLASSES, DRIVING_PERCENT, HALT
-from sim.fleet.streams import stream
+from sim.fleet.streams import stream, whole
 from sim.fleet.traffic import LINGER, Flow, Journey, Model, volume
 from sim.fleet.trips import Trip, trips
 
@@ -207,6 +207,12 @@ def test_a_stream_depends_on_its_key_alone() -> None:
     assert stream(1, "a", "trips").random() == stream(1, "a", "trips").random()
     others = [stream(2, "a", "trips"), stream(1, "b", "trips"), stream(1, "a", "wifi"), stream(1, "at", "rips")]
     assert stream(1, "a", "trips").random() not in [other.random() for other in others]
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6))
+def test_whole_numbers_are_those_of_randint(least: int, width: int) -> None:
+    ours, theirs = whole(stream(1, "w"), least, least + width), stream(1, "w")
+    assert [ours() for _ in range(5)] == [theirs.randint(least, least + width) for _ in range(5)]
 
 
 def _car(vehicle: str, names: list[str], kind: str) -> Car:
