@@ -84,8 +84,11 @@ def witness(
     progress: Progress = lambda what, share: None,
     lap: Callable[[str], None] = lambda what: None,
     twin: bool = True,
+    octets_share: float = 0.0,
 ) -> tuple[Evidence, int]:
     """What cars `first` to before `last` (None: all) leave behind, without bills; and the octets on the wire.
+
+    In memory these are the octets of the share of the cars whose messages are written and read again on their way.
 
     The same cars are without consumer service a second time, where an expectation compares with that and `twin` is not
     refused.
@@ -95,8 +98,9 @@ def witness(
     twin_wanted = twin and any(check.needs_twin for check in scenario.expect)
     most = 0.6 if twin_wanted else 0.8
     lived = live(
-        scenario, sold, sims, seed, link, engine, lambda share: progress("cars on the road", most * share), port, before
-    )
+        scenario, sold, sims, seed, link, engine, lambda share: progress("cars on the road", most * share), port,
+        before, octets_share,
+    )  # fmt: skip
     lap("world")
     without = Twin()
     if twin_wanted:

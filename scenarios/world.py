@@ -33,9 +33,11 @@ from scenarios.schema import (
 )
 from sim.faults import Faults, LinkFaults, Span
 from sim.fleet.cars import Car
+from sim.fleet.streams import stream
 from sim.foreign import ForeignLink
 from sim.link import Link as SimLink
 from sim.link import MemoryLink, WireLink
+from sim.octets import SampledLink
 from sim.pgw.bearer import Settings
 from sim.signals import Served
 from sim.truth import Step
@@ -87,6 +89,7 @@ def live(
     progress: Callable[[float], None],
     port: int = 0,
     virtual_sims: int = 0,
+    octets_share: float = 0.0,
 ) -> Lived:
     """One world from the scenario's first instant to its last.
 
@@ -100,15 +103,24 @@ def live(
         progress: told the share of the time that has passed.
         port: TCP port of the OCS on the wire; 0: the system chooses.
         virtual_sims: how many were issued before, in other worlds of the same fleet.
+        octets_share: share of the cars whose messages go through real octets even in memory.
 
     Raises:
         OSError: the port is taken.
+        sim.octets.OctetsDifferError: such a message says something else after it.
     """
     cars = _cars(scenario, sold, sims, seed)
     charging = _engine(engine, virtual_sims)
     faults = _faults(scenario) if scenario.faulty else None
     anew = partial(_engine, engine, virtual_sims) if faults is not None and faults.kills else None
-    joined: SimLink = MemoryLink(charging, anew) if link is Link.MEMORY else WireLink(charging, port, anew)
+    joined: SimLink
+    if link is Link.WIRE:
+        joined = WireLink(charging, port, anew)
+    elif octets_share:
+        sampled = {sims[car].imsi for car in cars if stream(seed, car, "octets").random() < octets_share}
+        joined = SampledLink(charging, sampled, anew)
+    else:
+        joined = MemoryLink(charging, anew)
     receipt = joined.command(Provision(sold, "start"), scenario.begins)
     if receipt is None or receipt.error:
         raise ValueError(f"the OCS refuses the provisioning: {receipt.error if receipt else 'no answer'}")

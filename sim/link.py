@@ -76,14 +76,13 @@ class Link(Protocol):
 class MemoryLink:
     """The engine itself, with typed messages. `anew` makes the engine of an OCS that replays its journal."""
 
-    octets = 0
-
     def __init__(self, engine: Engine, anew: Callable[[], Engine] | None = None) -> None:
         self._engine = engine
         self._anew = anew
         self._journal: list[tuple[Command, int]] = []
         """Kept where somebody may want to replay it."""
         self.books = Books()
+        self.octets = 0
         self.on_push: PushHandler = _nobody
 
     def exchange(self, request: Ccr, now: int, repeated: bool = False) -> Cca | ErrorAnswer:
@@ -119,8 +118,11 @@ class MemoryLink:
         self.books.take(outcome)
         for push in outcome.pushes:
             rating_group = push.rating_group if isinstance(push, Rar) else None
-            self._apply(PushAnswered(push.session_id, rating_group, self.on_push(push).result_code), now)
+            self._apply(PushAnswered(push.session_id, rating_group, self._deliver(push).result_code), now)
         return outcome.answer
+
+    def _deliver(self, push: Rar | Asr) -> Raa | Asa:
+        return self.on_push(push)
 
 
 class WireLink:

@@ -24,6 +24,8 @@ from sim.shards import Beat, Pulse, Shard
 
 CAR_DAYS: Final = 1_000
 """How long a world is, in cars times days: its evidence is what a worker holds in memory."""
+OCTETS_SHARE: Final = 0.02
+"""Of the cars: their messages are written and read again even where everything passes in memory."""
 JUDGEMENTS: Final = "judgements.json"
 
 
@@ -57,7 +59,7 @@ class FleetWork:
             for first in range(shard.first, shard.last, step):
                 last = min(shard.last, first + step)
                 evidence, _ = witness(
-                    scenario, self.seed, self.link, first=first, last=last,
+                    scenario, self.seed, self.link, first=first, last=last, octets_share=OCTETS_SHARE,
                     progress=partial(_tell, beat, Pulse(first - shard.first, requests, scenario.begins), scenario.ends),
                 )  # fmt: skip
                 for judgement, check in zip(judgements, scenario.expect, strict=True):
