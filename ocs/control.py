@@ -31,7 +31,7 @@ from ocs.service import EngineFaultError, Service
 from ocs.store.journal import StoreError
 
 _COMMANDS: Final = {kind.__name__: kind for kind in (TopUp, SetStatus, ChangePlan, ChangeProfile, MoveSim)}
-_VIEWS: Final[dict[str, Callable[[Any], Any]]] = {"sims": overview.sims, "usage": overview.usage}
+_VIEWS: Final[dict[str, Callable[[Any, str | None], Any]]] = {"sims": overview.sims, "usage": overview.usage}
 _LINE_OCTETS: Final = 64 * 2**20
 """A whole provisioning file stands in one line."""
 _SECONDS: Final = 60
@@ -83,7 +83,7 @@ async def _answer(line: bytes, service: Service, shutdown: Callable[[], None], m
         asked = msgspec.json.decode(line, type=dict[str, Any])
         do, body = asked["do"], asked.get("body", {})
         if do in _VIEWS:
-            return list(_VIEWS[do](service.state))
+            return list(_VIEWS[do](service.state, body.get("imsi")))
         if do == "status":
             return {"ready": service.ready, "journal_rows": service.rows, "journal_lag_rows": service.lag}
         if do == "metrics":

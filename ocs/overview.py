@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from ocs.charging.state import State
+from ocs.inventory.subscribers import Subscriber
 from ocs.units import iso
 
 
@@ -48,9 +49,9 @@ class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
     """`id: remaining octets, end`, in drawing order."""
 
 
-def sims(state: State) -> Iterator[SimRow]:
-    """Every subscription, in the order of provisioning."""
-    for subscriber in state.inventory.by_imsi.values():
+def sims(state: State, imsi: str | None = None) -> Iterator[SimRow]:
+    """Every subscription, or those of one SIM, in the order of provisioning."""
+    for subscriber in _chosen(state, imsi):
         for split_id, subscription in subscriber.subscriptions.items():
             credit = state.credits.get(subscription.subscription_id)
             yield SimRow(
@@ -73,9 +74,20 @@ def sims(state: State) -> Iterator[SimRow]:
             )
 
 
-def usage(state: State) -> Iterator[UsageRow]:
-    """Every subscription's use and credit."""
-    for subscription_id, credit in state.credits.items():
+def _chosen(state: State, imsi: str | None) -> Iterable[Subscriber]:
+    if imsi is None:
+        return state.inventory.by_imsi.values()
+    found = state.inventory.by_imsi.get(imsi)
+    return [found] if found is not None else []
+
+
+def usage(state: State, imsi: str | None = None) -> Iterator[UsageRow]:
+    """Credit of every subscription, or of those of one SIM, the former ones too."""
+    credits = state.credits
+    if imsi is not None:
+        held = [s for one in _chosen(state, imsi) for s in (*one.subscriptions.values(), *one.former)]
+        credits = {s.subscription_id: credits[s.subscription_id] for s in held}
+    for subscription_id, credit in credits.items():
         subscription, purse = credit.subscription, credit.purse
         yield UsageRow(
             subscription_id=subscription_id,

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Final, cast
 
 import msgspec
 import typer
@@ -28,23 +28,28 @@ from ocs.store.recovery import fold_rows
 from ocs.store.rows import Row
 from ocs.units import instant, iso
 
+_MOST: Final = 200
+"""Rows of a table; nobody reads more of them, and drawing a hundred thousand takes minutes."""
+OneSim = Annotated[str | None, typer.Option("--imsi", metavar="IMSI", help="One SIM; all if not given.")]
 
-def sims(db: Db = None, control_path: ControlPath = None, as_json: AsJson = False) -> None:
+
+def sims(db: Db = None, control_path: ControlPath = None, as_json: AsJson = False, imsi: OneSim = None) -> None:
     """Subscriptions."""
     columns = ("imsi", "account", "sim_state", "profile", "split", "party", "payer", "apn", "rating_groups", "plan")
-    _show(_view("sims", db, control_path), as_json, (*columns, "status", "mpc_imsi", "open_sessions"))
+    _show(_view("sims", db, control_path, imsi), as_json, (*columns, "status", "mpc_imsi", "open_sessions"))
 
 
 def usage(
     db: Db = None,
     control_path: ControlPath = None,
     as_json: AsJson = False,
+    imsi: OneSim = None,
     cycle: Annotated[
         str | None, typer.Option(metavar="YYYY-MM", help="Octets used in this billing cycle; the current if not given.")
     ] = None,
 ) -> None:
     """Show credit and, with --db, what was used in the billing cycle: not rated yet, as EDRs have it."""
-    rows = _view("usage", db, control_path)
+    rows = _view("usage", db, control_path, imsi)
     columns = [name for name in overview.UsageRow.__struct_fields__ if name != "subscription_id"]
     if db is not None:
         used = _used(db, cycle)
@@ -115,24 +120,29 @@ def edrs(
     to_csv(sys.stdout, Edr, chosen)
 
 
-def _view(view: str, db: str | None, path: Path | None) -> list[dict[str, Any]]:
+def _view(view: str, db: str | None, path: Path | None, imsi: str | None) -> list[dict[str, Any]]:
     """A view of a running OCS through its control socket, or of a store that none is running on."""
     if path is None and db is not None and not control.listens(control.beside(store_of(db))):
         engine = Engine("ocs", "ocs")
         fold_rows(engine, _rows(db))
-        found: list[dict[str, Any]] = msgspec.to_builtins(list(getattr(overview, view)(engine.state)))
-        return found
-    rows = asked(db, path, view)
-    if isinstance(rows, dict):
-        raise bad(rows["error"])
-    return cast(list[dict[str, Any]], rows)
+        found = msgspec.to_builtins(list(getattr(overview, view)(engine.state, imsi)))
+    else:
+        found = asked(db, path, view, {"imsi": imsi})
+        if isinstance(found, dict):
+            raise bad(found["error"])
+    rows = cast(list[dict[str, Any]], found)
+    if imsi is not None and not rows:
+        raise bad(f"no SIM {imsi}")
+    return rows
 
 
 def _show(rows: list[dict[str, Any]], as_json: bool, columns: Sequence[str]) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     else:
-        paper().print(table(rows, columns))
+        paper().print(table(rows[:_MOST], columns))
+        if len(rows) > _MOST:
+            typer.echo(f"{len(rows) - _MOST:,} more; one SIM by its IMSI, all with --json")
 
 
 def explain_command(

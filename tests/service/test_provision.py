@@ -60,6 +60,10 @@ def test_a_file_is_told_as_changes_and_done_once(said: Said, tmp_path: Path) -> 
     assert payers["001010000000005", "sim"] == "acme"
     assert "cannot become in_testing" in said("state", "001010000000005", "in_testing", status=1)[0]
     assert said("state", "001010000000005", "retired", "--reason", "scrapped")[0].startswith("001010000000005")
+    (only,) = json.loads("\n".join(said("usage", "--imsi", "001010000000005", "--json")))
+    assert only["subscription_id"] == "001010000000005/sim/1"
+    assert said("usage", "--imsi", "001010000000099", status=2) == ["no SIM 001010000000099"]
+    assert "001010000000001" not in "\n".join(said("sims", "--imsi", "001010000000005"))
     states = {row["imsi"]: row["sim_state"] for row in json.loads("\n".join(said("sims", "--json")))}
     assert (states["001010000000004"], states["001010000000005"]) == ("in_billing", "retired")
 
