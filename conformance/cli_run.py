@@ -208,4 +208,6 @@ def _tell(screen: Console, report: ReportModel, known: Expected, out: Path) -> N
     screen.print(f"{len(report.cases)} cases in {report.seconds:.0f} s")
     if report.trouble:
         screen.print(f"[bold red]{escape(report.trouble)}[/]")
+        if not report.cases:
+            screen.print("nothing was tested; splitsim conformance doctor, with the same options, says where it stops")
     screen.print(f"verdict: {'pass' if report.passed else 'fail'}", style="bold green" if report.passed else "bold red")

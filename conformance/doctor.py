@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from conformance.bench import Bench, Run
+from conformance.hints import CCR_HINTS, CER_HINTS
 from conformance.pcap import write_pcap
 from conformance.sut.ics import Ics
 from conformance.tester.line import Line
@@ -30,13 +31,6 @@ class Step:
     hint: str = ""
 
 
-CER_HINTS: Final = {
-    3010: "the SUT knows only configured peers: add the tester's Origin-Host and address to its peer table",
-    5005: "the SUT misses an AVP in the CER: see Failed-AVP in the trace",
-    5010: "the SUT does not offer application 4 (credit control) on this listener",
-    5012: "the SUT refuses this peer for a reason of its own: look into its log",
-    5017: "the SUT insists on TLS",
-}
 _CLOSED: Final = (
     "many OCSs close on an unknown Origin-Host or address: add the tester to its peer table; or is it TLS (--tls)?"
 )
@@ -44,23 +38,6 @@ _CLOSED_OVER_TLS: Final = (
     "so ends TLS 1.3 where the SUT does not like the tester's certificate, or its lack (--tls-cert, --tls-key); "
     "else see whether the SUT's peer table has this Origin-Host"
 )
-CCR_HINTS: Final = {
-    3001: "the SUT does not know CCR here: is this its Gy listener?",
-    3002: "the SUT is not, and does not reach, the host named in Destination-Host",
-    3003: "the SUT does not serve this realm: state sut.realm in the PIXIT",
-    3004: "the SUT says that it is overloaded",
-    3007: "the SUT does not serve application 4",
-    4010: "the service is denied: no plan or split for this APN, or the subscriber is barred",
-    4011: "the service is free: choose a rating group that is charged",
-    4012: "the subscriber has no credit: top it up",
-    5001: "the SUT does not know an AVP that the tester sent: Failed-AVP in the trace names it",
-    5003: "the subscriber is not permitted to use this service",
-    5004: "the SUT dislikes a value: Failed-AVP in the trace names it",
-    5005: "the SUT misses an AVP: Failed-AVP in the trace names it",
-    5012: "the SUT gives no reason: look into its log",
-    5030: "the SUT does not know this IMSI: is it provisioned, and is that the identity it charges by?",
-    5031: "the SUT cannot rate this: check --apn and --rg, and the Service-Context-Id",
-}
 
 
 def examine(ics: Ics, pcap: Path | None = None) -> Iterator[Step]:

@@ -73,7 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_ICS] = ics
     config.stash[_RUN] = run = Run(ics, said.gy_seed, Taken(shared))
     if workerinput is None and (trouble := golden(run)) is not None:
-        pytest.exit(f"{ics.sut.name}: {trouble[0]}", returncode=1 if trouble[1] else 3)
+        pytest.exit(f"{ics.sut.name}: {trouble}", returncode=1 if trouble.reachable else 3)
 
 
 @pytest.hookimpl(optionalhook=True)

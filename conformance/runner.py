@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from conformance.bench import Bench, Run
 from conformance.cases import Case
 from conformance.gateway_bench import GatewayBench, GatewayRun
-from conformance.golden import golden_session
+from conformance.golden import Trouble, golden_session
 from conformance.requirements import SEVERITIES, Requirement, requirements
 from conformance.sut.hooks import HookFailed, HookMissing
 from conformance.sut.ics import Ics
@@ -98,6 +98,7 @@ def run_cases(
 ) -> RunResult:
     """Runs cases against the SUT of a PIXIT. Destructive ones come last, one at a time, a golden session after each.
 
+    None is run where the SUT is not there, or refuses the very subscriber that the PIXIT says has credit.
     An interrupt from the keyboard ends it early: no case begins any more, those that run come to their end.
     """
     run = Run(ics, seed)
@@ -105,8 +106,8 @@ def run_cases(
     began = time.monotonic()
     trouble = golden(run)
     if trouble is not None:
-        out.trouble, out.reachable = trouble
-    if out.reachable:
+        out.trouble, out.reachable = f"the golden session: {trouble}", trouble.reachable
+    if trouble is None or (trouble.reachable and not trouble.of_pixit):
         gentle = [case for case in chosen if not case.destructive]
         rough = [case for case in chosen if case.destructive]
         lock = threading.Lock()
@@ -126,7 +127,7 @@ def run_cases(
                     one(case)
                 last = golden(run)
                 if last is not None and not out.trouble:
-                    out.trouble = f"the golden session at the end: {last[0]}"
+                    out.trouble = f"the golden session at the end: {last}"
             except KeyboardInterrupt:
                 pool.shutdown(cancel_futures=True)
                 out.trouble = f"interrupted: {len(out.results)} of {len(chosen)} cases were run"
@@ -213,7 +214,7 @@ def run_case(run: Run, case: Case) -> CaseResult:
     _close(bench)
     if case.destructive and (trouble := golden(run)) is not None:
         bench.findings.append(
-            Finding(case.rows[0], Verdict.FAIL, "a golden session afterwards", f"SUT-HUNG: {trouble[0]}")
+            Finding(case.rows[0], Verdict.FAIL, "a golden session afterwards", f"SUT-HUNG: {trouble}")
         )
         verdict = Verdict.FAIL
         _restart(run)
@@ -242,22 +243,22 @@ def _close(bench: Bench | GatewayBench) -> None:
         bench.trace.event(0, traceback.format_exc())
 
 
-def golden(run: Run) -> tuple[str, bool] | None:
-    """A golden session on a new connection: what is wrong, and whether the SUT can be reached at all."""
+def golden(run: Run) -> Trouble | None:
+    """A golden session on a new connection: what is wrong with it, if anything."""
     bench = Bench(run, "golden", ("ROB-3",))
     try:
         bench.open_line()
     except OSError as error:
-        return f"{run.ics.sut.address}: {_unconnected(error)}", False
+        return Trouble(f"{run.ics.sut.address}: {_unconnected(error)}", reachable=False)
     except Ended as ended:
         _close(bench)
-        return ended.reason, False
+        return Trouble(ended.reason, reachable=False)
     try:
         trouble = golden_session(bench)
     except Ended as ended:
-        trouble = ended.reason
+        trouble = Trouble(ended.reason)
     _close(bench)
-    return (trouble, True) if trouble is not None else None
+    return trouble
 
 
 def _restart(run: Run) -> None:

@@ -9,6 +9,7 @@ from conformance.bench import Bench
 from conformance.cases import case
 from conformance.tester.observe import CLOSED, NoMessage, Reply, code, error_bit, failure
 from conformance.tester.request import INITIAL, Request
+from conformance.verdicts import inconclusive
 from conformance.wire.avp import avp
 from conformance.wire.message import CCR, E_FLAG, P_FLAG, R_FLAG, Message, build
 
@@ -116,6 +117,7 @@ def unknown_realm(bench: Bench) -> None:
 def unknown_host(bench: Bench) -> None:
     """CCR-I for another host of the right realm."""
     reply = _ask(bench, _initial(bench).setting("Destination-Host", "nobody.nowhere.invalid"))
+    _realm_is_served(bench, reply)
     bench.expect(reply, code(3002))
     bench.expect(reply, error_bit())
 
@@ -123,7 +125,15 @@ def unknown_host(bench: Bench) -> None:
 @case("RFC6733-6.1.4-1")
 def no_destination_host(bench: Bench) -> None:
     """CCR-I without Destination-Host."""
-    bench.expect(_ask(bench, _initial(bench).without("Destination-Host")), code(2001))
+    reply = _ask(bench, _initial(bench).without("Destination-Host"))
+    _realm_is_served(bench, reply)
+    bench.expect(reply, code(2001))
+
+
+def _realm_is_served(bench: Bench, reply: Reply) -> None:
+    stated, said = bench.ics.sut.realm, bench.run.sut_realm
+    if stated not in (None, said) and code(3003).holds(reply):
+        raise inconclusive(f"PIXIT: sut.realm is {stated}, the SUT serves {said}")
 
 
 @case("RFC6733-7.2-1", "RFC6733-6.2.1-1",

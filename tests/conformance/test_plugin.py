@@ -30,7 +30,7 @@ def test_cases_are_tests_on_two_workers(tmp_path: Path) -> None:
     assert done.returncode == 1, done.stdout + done.stderr
     assert "1 failed, " in done.stdout
     assert ", 1 skipped" in done.stdout
-    assert "RFC6733-7.1.5-1 (MUST, RFC 6733 7.1.5, 4.1, interop)" in done.stdout
+    assert "RFC6733-7.1.5-1 (MUST, RFC 6733 4.1, 7.1.5, parsing)" in done.stdout
     assert "<---- CCA-I" in done.stdout  # the ladder
     assert "RFC6733-13-1: N-A: the SUT is not reached by TLS" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr

@@ -240,6 +240,29 @@ def test_a_wrong_pixit_is_told_from_a_fault(node: Ics) -> None:
     assert (case.verdict, case.reason.split(":")[0]) == (Verdict.INCONC, "PIXIT")
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"imsi": "001019999999999"}, "is it provisioned"),
+        ({"apn": "nowhere"}, "no plan or split for this APN"),
+    ],
+)
+def test_a_subscriber_whom_the_sut_refuses_is_no_fault_of_it(node: Ics, change: dict[str, str], words: str) -> None:
+    rich = node.subscribers.rich[0].model_copy(update=change)
+    ics = node.model_copy(update={"subscribers": Subscribers(rich=(rich,))})
+    result = run_cases(ics, Selection(ids=("RFC8506-5",)).chosen())
+    assert (result.reachable, result.results) == (True, [])
+    assert "PIXIT or SUT: CCR-I" in result.trouble
+    assert words in result.trouble
+
+
+def test_a_wrong_realm_is_told_from_a_fault(node: Ics) -> None:
+    ics = node.model_copy(update={"sut": node.sut.model_copy(update={"realm": "wrong.example"})})
+    result = run_cases(ics, Selection(ids=("RFC6733-6.1.4-1", "RFC6733-7.1.3-4")).chosen())
+    assert {case.verdict for case in result.results} == {Verdict.INCONC}
+    assert all("sut.realm is wrong.example" in case.reason for case in result.results)
+
+
 # --- the commands -----------------------------------------------------------------------------------------------------
 
 
