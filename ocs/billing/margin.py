@@ -96,9 +96,13 @@ def _add_revenue(close: CycleClose, found: defaultdict[Earned, Fraction]) -> Non
 
 def _add_traffic(close: CycleClose, found: defaultdict[Earned, Fraction]) -> None:
     traffic = {zone: Fraction(price) for zone, price in close.register.operator.costs.traffic.items()}
-    anywhere = traffic.get("*", Fraction(0))
+    if not traffic:
+        return
+    octets: defaultdict[tuple[Earned, str], int] = defaultdict(int)
     for edr in close.edrs:
-        spent = edr.octets_total * traffic.get(edr.zone, anywhere) / _MB
+        split = f"{edr.profile_id}/{edr.split_id}" if edr.profile_id is not None else edr.split_id or ""
+        octets[Earned(edr.account_id, split, edr.plan_id or ""), edr.zone] += edr.octets_total
+    for (earned, zone), used in octets.items():
+        spent = used * traffic.get(zone, traffic.get("*", Fraction(0))) / _MB
         if spent:
-            split = f"{edr.profile_id}/{edr.split_id}" if edr.profile_id is not None else edr.split_id or ""
-            found[Earned(edr.account_id, split, edr.plan_id or "")] += spent
+            found[earned] += spent

@@ -116,10 +116,14 @@ class View:
         layout = columns(record)
         names = ", ".join(f'"{column.name}"' for column in layout)
         parts = [place for place, column in enumerate(layout) if column.kind is Kind.PARTS]
+        labels = [place for place, column in enumerate(layout) if column.kind is Kind.LABEL]
+        same: dict[Any, Any] = {}  # one object for each label: most of a record is labels
         query = f"SELECT {names} FROM {relation} WHERE {condition} ORDER BY number"
         found = []
         for row in self.rows(query, values):
             cells = list(row)
+            for place in labels:
+                cells[place] = same.setdefault(cells[place], cells[place])
             for place in parts:
                 cells[place] = tuple([BucketPart(**part) for part in cells[place]])
             found.append(record(*cells))
