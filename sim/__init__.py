@@ -4,6 +4,7 @@
 - `pgw` the gateway's charging trigger function, without I/O; its real-time skin drives cars against any OCS
   (`splitsim pgw`).
 - `load` sessions of many SIMs at a rate, against any OCS (`splitsim load`).
+- `signals` SMS centre and call control: messages and calls of the physical SIM.
 - `fidelity` how near a generated fleet comes to what was measured on real ones (`splitsim fleet fidelity`).
 - `truth` counts in the data path what each car really moved; it never reads a counter of PGW or OCS.
 - `link` joins gateway and OCS: in memory, or real Gy over TCP, in virtual time either way; `foreign` joins an OCS that
