@@ -26,8 +26,8 @@ from ocs.inventory.identifiers import complete_iccid
 from ocs.inventory.provisioning import Account, Provisioning, Sim
 
 SLICE_OCTETS = 1_000_000
-FLEET, WIFI = 100, 200
-"""Rating groups of the car maker and of the driver."""
+FLEET, NAVIGATION, WIFI = 100, 101, 200
+"""Rating groups: two of the car maker, one of the driver."""
 EVENT_SECONDS = 1_767_225_600
 """Event-Timestamp of every request: 2026-01-01. A served OCS sees that it is stale, and takes the time of receipt."""
 _APN = "car.acme"
@@ -53,7 +53,7 @@ def provisioning(sims: int) -> Provisioning:
         ),
     )
     splits = (
-        Split(id="fleet", party="b2b", payer="acme", apn=_APN, rating_groups=(FLEET,), plan="fleet"),
+        Split(id="fleet", party="b2b", payer="acme", apn=_APN, rating_groups=(FLEET, NAVIGATION), plan="fleet"),
         Split(id="wifi", party="b2c", payer="driver", apn=_APN, rating_groups=(WIFI,), plan="wifi"),
     )
     return Provisioning(
