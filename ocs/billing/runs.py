@@ -16,6 +16,7 @@ from ocs.billing.books import Books
 from ocs.billing.sums import Summed
 from ocs.billing.view import View
 from ocs.inventory.history import Change
+from ocs.inventory.provisioning import Provisioning
 from ocs.inventory.register import Register
 from ocs.rating.cycle import Cycle
 from ocs.records.edr import Edr, Transfer
@@ -28,12 +29,14 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     edrs: int
     transfers: int
     changes: int
+    sold: int | None = None
+    """As many provisionings: who pays has a name and an address of that time. None: runs of before that was kept."""
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
     """All that a store holds, in the order in which it was written."""
 
-    register: Register
+    sold: Sequence[Provisioning]
     edrs: Sequence[Edr]
     transfers: Sequence[Transfer]
     changes: Sequence[Change]
@@ -42,23 +45,24 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     def extent(self) -> Extent:
         """How much that is."""
         cycles = frozenset(edr.cycle_id for edr in self.edrs)
-        return Extent(len(self.edrs), len(self.transfers), len(self.changes), cycles)
+        return Extent(len(self.edrs), len(self.transfers), len(self.changes), len(self.sold), cycles)
 
 
 class Extent(NamedTuple):
-    """How much a store holds: so many EDRs, ledger lines and changes, and EDRs of these cycles."""
+    """How much a store holds: so many EDRs, ledger lines, changes and provisionings, and EDRs of these cycles."""
 
     edrs: int
     transfers: int
     changes: int
+    sold: int
     cycles: frozenset[str]
 
     @classmethod
-    def of(cls, view: View, changes: int) -> Extent:
+    def of(cls, view: View, changes: int, sold: int) -> Extent:
         """Of records behind a view."""
         ((edrs, cycles),) = view.rows("SELECT count(*), coalesce(list(DISTINCT cycle_id), []) FROM edr")
         ((transfers,),) = view.rows("SELECT count(*) FROM transfer")
-        return cls(edrs, transfers, changes, frozenset(cycles))
+        return cls(edrs, transfers, changes, sold, frozenset(cycles))
 
 
 def runs_in(folder: Path) -> dict[str, Run]:
@@ -96,6 +100,7 @@ def run_of(cycle_id: str, runs: Mapping[str, Run], written: Extent) -> Run:
         edrs=written.edrs,
         transfers=written.transfers,
         changes=written.changes,
+        sold=written.sold,
     )
 
 
@@ -105,7 +110,7 @@ def books_of(cycle: Cycle, run: Run, runs: Mapping[str, Run], written: Written) 
     before, closed_before = _before(cycle, runs)
     late = {edr.edr_id for edr in _late(known[before:], closed_before)}
     return Books(
-        written.register,
+        Register.of(written.sold[: run.sold]),
         tuple(written.changes[: run.changes]),
         tuple([edr for edr in known if edr.edr_id not in late]),
         tuple(written.transfers[: run.transfers]),

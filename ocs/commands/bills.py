@@ -34,6 +34,7 @@ from ocs.billing.writing import write_rated
 from ocs.commands.options import By, Reason, bad, each, errors, paper, store_of, table
 from ocs.files import FileError
 from ocs.inventory.history import Change
+from ocs.inventory.provisioning import Provisioning
 from ocs.inventory.register import Register
 from ocs.rating.cycle import Cycle, cycle_named
 from ocs.records.edr import Edr, Transfer
@@ -54,8 +55,8 @@ def bill(
     early: Annotated[bool, typer.Option(help="Close a cycle that is not over; it stays closed.")] = False,
 ) -> None:
     """Close a billing cycle. A cycle that has been closed closes the same again: nothing changes."""
-    _, (register, changes), runs = each(lambda: _named(cycle_id), lambda: _sold(db), lambda: _runs(out))
-    cycle = _cycle(cycle_id, register)
+    _, (sold, changes), runs = each(lambda: _named(cycle_id), lambda: _sold(db), lambda: _runs(out))
+    cycle = _cycle(cycle_id, sold)
     if not early and cycle_id not in runs and cycle.end > instant(datetime.now(UTC)):
         raise bad(
             f"cycle {cycle_id} ends {iso(cycle.end)[:19]}Z and is not over: expected --early to close it all the same"
@@ -63,9 +64,10 @@ def bill(
     folder = out / cycle_id
     with _view(db) as view:
         try:
-            run = run_of(cycle_id, runs, Extent.of(view, len(changes)))
+            run = run_of(cycle_id, runs, Extent.of(view, len(changes), len(sold)))
         except ValueError as error:
             raise bad(str(error)) from None
+        register = Register.of(sold[: run.sold])
         ranges = closes(cycle, register, changes[: run.changes], records_of(cycle, run, runs, view))
         found = _put(folder, lambda into: _write(into, run, ranges, partial(_credited, cycle, register, out), pdf))
     typer.echo(f"{found.documents} documents of {cycle_id} in {folder}")
@@ -87,9 +89,10 @@ def reconcile_command(
     _, written, runs = each(
         lambda: _named(cycle_id), lambda: _written(db), lambda: _runs(out) if out is not None else {}
     )
-    cycle = _cycle(cycle_id, written.register)
+    cycle = _cycle(cycle_id, written.sold)
+    extent = written.extent
     run = runs.get(cycle_id) or Run(
-        cycle_id=cycle_id, edrs=len(written.edrs), transfers=len(written.transfers), changes=len(written.changes)
+        cycle_id=cycle_id, edrs=extent.edrs, transfers=extent.transfers, changes=extent.changes, sold=extent.sold
     )
     close = close_cycle(cycle, books_of(cycle, run, runs, written))
     usu = _usu(db, close, written)
@@ -124,7 +127,7 @@ def explain_line(
     written, runs = each(lambda: _written(db), lambda: _runs(out))
     if cycle_id not in runs:
         raise bad(f"no line {line_id!r}: expected one of a cycle that has been closed in {out}")
-    close = _closed(_cycle(cycle_id, written.register), written, runs)
+    close = _closed(_cycle(cycle_id, written.sold), written, runs)
     found = find_line(close, line_id)
     if found is None:
         raise bad(f"no line {line_id!r} in {cycle_id}")
@@ -360,8 +363,8 @@ def _named(cycle_id: str) -> str:
     return name
 
 
-def _cycle(cycle_id: str, register: Register) -> Cycle:
-    operator = register.operator
+def _cycle(cycle_id: str, sold: Sequence[Provisioning]) -> Cycle:
+    operator = Register.of(sold[:1]).operator
     return cycle_named(cycle_id, operator.time_zone, operator.cycle_day)
 
 
@@ -376,16 +379,16 @@ def _usu(db: str, close: CycleClose, written: Written) -> Received:
     except StoreError as error:
         raise bad(f"--db {error}") from None
     others = (edr for edr in written.edrs if edr.edr_id not in billed)
-    return received(close.cycle, reports, close.edrs, others, written.register.apn_aliases())
+    return received(close.cycle, reports, close.edrs, others, Register.of(written.sold).apn_aliases())
 
 
-def _sold(db: str) -> tuple[Register, list[Change]]:
+def _sold(db: str) -> tuple[list[Provisioning], list[Change]]:
     """What was sold to whom, and the history of it."""
     from ocs.store.reading import changes_as_written, provisionings  # see below
 
     where = store_of(db)
     try:
-        return Register.of(provisionings(where)), changes_as_written(where)
+        return provisionings(where), changes_as_written(where)
     except StoreError as error:
         raise bad(f"--db {error}") from None
 
@@ -414,7 +417,7 @@ def _written(db: str) -> Written:
     where = store_of(db)
     try:
         return Written(
-            register=Register.of(provisionings(where)),
+            sold=provisionings(where),
             edrs=edrs_as_written(where),
             transfers=transfers_as_written(where),
             changes=changes_as_written(where),

@@ -261,8 +261,10 @@ class Inventory:
         """Where `provisioning` says otherwise than what is there, in all that cannot become otherwise."""
         mistakes = []
         for account in provisioning.accounts:
-            if self.accounts.get(account.id, account) != account:
-                mistakes.append(f"account {account.id!r} is there with other content")
+            there = self.accounts.get(account.id, account)
+            if (there.kind, there.parent) != (account.kind, account.parent):
+                under = f" under {there.parent!r}" if there.parent is not None else ""
+                mistakes.append(f"account {account.id!r} is there as a {there.kind}{under}: it stays that")
         mistakes += _stale("plan", self.plans, provisioning.plans)
         mistakes += _stale("profile", self.profiles, provisioning.profiles)
         for sim in provisioning.sims:

@@ -11,11 +11,12 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from ocs.charging.commands import Command, Outcome
+from ocs.charging.commands import Command, Outcome, Provision, Receipt
 from ocs.charging.engine import Engine
 from ocs.gy.codec import encode
 from ocs.gy.framing import Header
 from ocs.gy.messages import APPLICATION_ID, Cca
+from ocs.inventory.provisioning import Provisioning
 from ocs.records.edr import Edr
 from ocs.store.reading import edrs_as_written
 from ocs.store.rows import Row, request_octets
@@ -150,6 +151,29 @@ def test_what_comes_late_is_on_the_next_bill_and_only_there(store: Store) -> Non
     assert not any("late" in line["name"] for line in may["appliedCustomerBillingRate"])
     octets = [sum(line["octets"] for line in found["appliedCustomerBillingRate"]) for found in (invoice, may)]
     assert octets == [5_000_000, 1_000_000]
+
+
+def test_who_moves_has_the_new_address_on_the_next_bill_and_the_old_one_on_those_before(store: Store) -> None:
+    store.bill("2026-03")
+    before = store.files("2026-03")
+    (acme,) = (account for account in store.player.provisioning.accounts if account.id == "acme")
+    moved = Provisioning(accounts=(acme.model_copy(update={"address": ("2 New Road", "Berlin")}),))
+    receipt = store.player.engine.apply(Provision(moved, "moved"), START + APRIL * SECOND).answer
+    assert receipt == Receipt("0 SIMs")
+    store.play(APRIL + 100, "f2 fleet.acme I 0 | 1 ask")
+    store.play(APRIL + 110, "f2 T 1 | 1 used 1MB")
+    store.bill("2026-04")
+    store.bill("2026-03")
+    assert store.files("2026-03") == before
+    addresses = [
+        msgspec.json.decode(store.files(cycle)[f"documents/INV-{cycle}-00001.json"])["relatedParty"][1]["address"]
+        for cycle in ("2026-03", "2026-04")
+    ]
+    assert addresses[0] != addresses[1] == ["2 New Road", "Berlin"]
+    other = acme.model_copy(update={"kind": "account"})
+    receipt = store.player.engine.apply(Provision(Provisioning(accounts=(other,)), "x"), START + APRIL * SECOND).answer
+    assert isinstance(receipt, Receipt)
+    assert "account 'acme' is there as a company: it stays that" in str(receipt.error)
 
 
 def test_cycles_are_closed_in_order_and_when_they_are_over(store: Store) -> None:
