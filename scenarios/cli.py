@@ -17,6 +17,7 @@ from scenarios.checks import REGISTRY
 from scenarios.foreign_cli import Abroad, run_on_foreign
 from scenarios.loading import library, load
 from scenarios.outputs import missing_report_extra, write
+from scenarios.replications import as_csv, measures, show, summarise
 from scenarios.runner import Link, Run, run
 from scenarios.schema import Scenario
 from scenarios.sharded.command import Fleet, run_in_shards
@@ -63,6 +64,9 @@ def run_command(
     csv: Annotated[
         bool | None, typer.Option("--csv/--no-csv", help="EDRs of a fleet in shards as one edrs.csv, too.")
     ] = None,
+    replications: Annotated[
+        int | None, typer.Option(min=2, max=10_000, help="So many runs, each with the next seed; means and intervals.")
+    ] = None,
     ocs: Annotated[
         str | None,
         typer.Option("--ocs", metavar="HOST:PORT", help="Drive this OCS instead, over TCP; what Gy shows is judged."),
@@ -87,9 +91,10 @@ def run_command(
     fleet = Fleet(workers, shards, cluster, csv)
     abroad = Abroad(ocs, speed, host, realm, provisioning)
     mistakes = [*fleet.mistakes(), *abroad.mistakes()]
-    if ocs is not None and (workers or shards or cluster or gy_port or link is Link.WIRE):
+    if ocs is not None and (workers or shards or cluster or replications or gy_port or link is Link.WIRE):
         mistakes.append(
-            "--ocs: drives that OCS alone, without --workers, --shards, --cluster, --link wire or --gy-port"
+            "--ocs: drives that OCS alone, without --workers, --shards, --cluster, --replications, --link wire or "
+            "--gy-port"
         )
     if folder.exists() and not folder.is_dir():
         mistakes.append(f"--out {folder}: expected a folder, this is a file")
@@ -98,6 +103,7 @@ def run_command(
             loaded = loaded.of_size(vehicles)
         except ValueError as error:
             mistakes.append(f"--vehicles {vehicles}: {error}")
+        mistakes += [f"--vehicles {vehicles}: {'.'.join(map(str, at))}: {what}" for at, what in loaded.problems()]
     if loaded.sells and fleet.wanted(loaded):
         # The virtual SIMs of later owners are numbered in the order of sales, over all cars.
         mistakes.append("a scenario that sells cars is one world: it cannot run in shards or be as large as those")
@@ -110,6 +116,10 @@ def run_command(
     chosen_seed = loaded.seed if seed is None else seed
     if abroad.wanted:
         raise run_on_foreign(loaded, path.stem, chosen_seed, abroad, folder, console, as_json=as_json)
+    if replications is not None:
+        again = f"splitsim run {scenario}" + (f" --vehicles {vehicles}" if vehicles is not None else "")
+        seeds = range(chosen_seed, chosen_seed + replications)
+        _replicate(loaded, path.stem, seeds, link, folder, fleet, console, again)
     if fleet.wanted(loaded):
         _run_fleet(loaded, path.stem, chosen_seed, link, folder, fleet, console, as_json=as_json, report=report)
     with Progress(
@@ -133,6 +143,45 @@ def run_command(
     else:
         _tell(console, result, folder, report)
     raise typer.Exit(0 if result.verdict.passed else 1)
+
+
+def _replicate(
+    scenario: Scenario, name: str, seeds: range, link: Link, folder: Path, fleet: Fleet, console: Console, again: str
+) -> NoReturn:
+    """The scenario under each seed, in a folder of its own; then what they come to together. No reports are drawn.
+
+    `again`: the command that runs it once.
+    """
+    if fleet.wanted(scenario) and (missing := missing_report_extra()):
+        raise _bad(f"a fleet in shards is kept in Parquet: {missing} is not installed (pip install 'splitsim[report]')")
+    told, failed = [], []
+    try:
+        for seed in seeds:
+            into = folder / f"seed-{seed}"
+            if fleet.wanted(scenario):
+                fleet_run = run_in_shards(scenario, name, seed, link, into, fleet, console, pdf=False)
+                verdict, evidence, requests = fleet_run.verdict, fleet_run.evidence, fleet_run.requests
+            else:
+                result = run(scenario, name, seed, link)
+                write(result, into, report=False, progress=lambda what, share: None)
+                verdict, evidence, requests = result.verdict, result.evidence, len(result.evidence.exchanges)
+            console.print(f"seed {seed}: {verdict.word}, {into}", markup=False)
+            told.append(measures(evidence, requests))
+            failed += [] if verdict.passed else [seed]
+        summaries = summarise(told)
+        (folder / "replications.csv").write_text(as_csv(summaries), encoding="utf-8")
+    except ShardLostError as error:
+        raise _bad(f"{error}; the shards that are done are kept: the same command goes on from there") from None
+    except OSError as error:
+        raise _bad(f"--out {folder}: {error.strerror}" if error.strerror else f"--cluster: {error}") from None
+    if console.quiet:
+        typer.echo(json.dumps([summary._asdict() for summary in summaries], indent=2))
+    show(summaries, len(seeds), console)
+    console.print(f"as a table       {folder / 'replications.csv'}", markup=False)
+    for seed in failed:
+        console.print(f"again alone:     {again} --seed {seed}", style="red", markup=False)
+    console.print(f"verdict: {'fail' if failed else 'pass'}", style="bold red" if failed else "bold green")
+    raise typer.Exit(1 if failed else 0)
 
 
 def _run_fleet(
