@@ -22,7 +22,7 @@ from ocs.rating.cycle import Cycle
 from ocs.records.edr import Edr, Transfer
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
+class Run(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What there was when a cycle was closed: as many EDRs, ledger lines and changes as that, from the first on."""
 
     cycle_id: str
