@@ -9,6 +9,8 @@
 - `truth` counts in the data path what each car really moved; it never reads a counter of PGW or OCS.
 - `link` joins gateway and OCS: in memory, or real Gy over TCP, in virtual time either way; `foreign` joins an OCS that
   is not ours, in real or scaled time.
+- `octets` writes and reads the messages of some cars on their way, where all others pass typed.
+- `shards` runs a fleet in parts that leave folders of files; `cluster` has the workers of a Dask cluster do it.
 - `faults` what can go wrong between them, as data and as chances; `weather` has it happen.
 - `world` puts cars, gateway, link and clock together on SimPy; `connection` is one PDN connection of one car in it.
 
