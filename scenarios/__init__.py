@@ -6,7 +6,7 @@ A scenario (`library/*.yaml`) names who pays for what, a fleet, a time line and 
 - `issue` makes SIMs and driver accounts out of the fleet; `world` lets `sim` live through the time.
 - `evidence` what a run leaves behind; `checks` the expectations, which judge it and share no code with the engine.
 - `runner` one run: the world, its twin without consumer service, the bills, the verdict. `outputs` writes the folder.
-- `sharded` a fleet of any size: shards, workers, the merge; `splitsim query` and `splitsim trace`. `bench` what it costs.
+- `sharded` a fleet of any size: shards, workers, the merge; `splitsim query`, `splitsim trace`. `bench` what it costs.
 - `replications` means and intervals over seeds.
 - `foreign` the same fleet against an OCS that is not ours; what Gy shows is judged.
 - `report` the page and its pictures. `cli` the commands `splitsim run` and `splitsim scenario`.
