@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
-from ocs.catalogue.plans import Plan, Postpaid
+from ocs.catalogue.plans import Postpaid
+from ocs.records.edr import Edr
 from scenarios.checks.base import Check, Judgement
 from scenarios.evidence import PHYSICAL, Evidence
 
@@ -24,9 +25,11 @@ class MessagesAndCallsAddUp(Check):
             judgement.count("messages" if item.unit == "units" else "seconds of calls", item.amount)
             served[item.vehicle, item.unit] += item.amount
         recorded: Counter[tuple[str, str]] = Counter()
+        sessions: dict[str, list[Edr]] = defaultdict(list)
         for edr in evidence.edrs:
             if edr.unit_type == "octets":
                 continue
+            sessions[edr.session_id].append(edr)
             vehicle = evidence.vehicle_of.get(edr.physical_imsi, "an unknown car")
             recorded[vehicle, edr.unit_type] += edr.units_used
             payer = evidence.physical.get(vehicle)
@@ -39,41 +42,41 @@ class MessagesAndCallsAddUp(Check):
                 vehicle, unit = key
                 what = f"{served[key]:,} {unit} were served, {recorded[key]:,} are in EDRs"
                 judgement.wrong_sum(vehicle, 0, what)
+        for edrs in sessions.values():
+            self._look_at_price(evidence, judgement, edrs)
+
+    def _look_at_price(self, evidence: Evidence, judgement: Judgement, edrs: list[Edr]) -> None:
+        """A message costs its piece, a call whole blocks of all its seconds, however they were reported."""
+        vehicle = evidence.vehicle_of.get(edrs[0].physical_imsi, "an unknown car")
+        payer = evidence.physical.get(vehicle)
+        plan = payer.plan if payer is not None else None
+        if not isinstance(plan, Postpaid):
+            return
+        amount, charged = sum(edr.units_used for edr in edrs), sum(edr.amount_micros or 0 for edr in edrs)
+        if edrs[0].unit_type == "units":
+            price = Fraction(plan.sms or 0) * amount
+        else:
+            assert plan.voice is not None
+            block, per = plan.voice.block, plan.voice.per
+            price = Fraction(plan.voice.price) * -(-amount // block) * block / per
+        if charged != price * 10**6:
+            what = f"{amount:,} {edrs[0].unit_type} were charged at {Decimal(charged).scaleb(-6)}"
+            judgement.wrong(vehicle, edrs[-1].event_time, 0, f"{what}; plan {plan.id!r} says {float(price)}")
 
     def _look_at_bills(self, evidence: Evidence, judgement: Judgement) -> None:
-        """Each record is priced by the plan: a message by the piece, a call by whole blocks of its session."""
-        expected: Counter[tuple[str, str]] = Counter()
+        recorded: Counter[tuple[str, str]] = Counter()
         cycles = {document.cycle_id for document in evidence.documents}
-        calls: Counter[tuple[str, str, str]] = Counter()
         for edr in evidence.edrs:
-            payer = evidence.physical.get(evidence.vehicle_of.get(edr.physical_imsi, ""))
-            if payer is None or edr.unit_type == "octets" or edr.cycle_id not in cycles:
-                continue
-            if edr.unit_type == "units":
-                expected[payer.payer, "messages"] += edr.units_used * _micros(payer.plan)
-            else:
-                calls[payer.payer, payer.plan.id, edr.session_id] += edr.units_used
-        plans = {plan.id: plan for plan in evidence.provisioning.plans}
-        for (payer_id, plan_id, _), seconds in calls.items():
-            plan = plans[plan_id]
-            assert isinstance(plan, Postpaid)
-            assert plan.voice is not None
-            blocks = -(-seconds // plan.voice.block)
-            expected[payer_id, "calls"] += int(
-                Fraction(plan.voice.price) * blocks * plan.voice.block * 10**6 / plan.voice.per
-            )
+            if edr.unit_type != "octets" and edr.cycle_id in cycles:
+                line = "messages" if edr.unit_type == "units" else "calls"
+                recorded[edr.account_id or "", line] += edr.amount_micros or 0
         stated: Counter[tuple[str, str]] = Counter()
         for document in evidence.documents:
-            for line in document.applied_customer_billing_rate:
-                if line.type in ("messages", "calls"):
-                    stated[document.customer.id, line.type] += int(line.exact_amount.value * 10**6)
-        for key in sorted(stated.keys() | expected.keys()):
-            if stated[key] != expected[key]:
-                ours, theirs = (Decimal(found[key]).scaleb(-6) for found in (expected, stated))
-                told = f"{theirs} on the documents, {ours} by the plan"
+            for charge in document.applied_customer_billing_rate:
+                if charge.type in ("messages", "calls"):
+                    stated[document.customer.id, charge.type] += int(charge.exact_amount.value * 10**6)
+        for key in sorted(stated.keys() | recorded.keys()):
+            if stated[key] != recorded[key]:
+                ours, theirs = (Decimal(found[key]).scaleb(-6) for found in (recorded, stated))
+                told = f"{theirs} on the documents, {ours} in EDRs"
                 judgement.wrong_sum(f"payer {key[0]!r}", 0, f"{key[1]}: {told}")
-
-
-def _micros(plan: Plan) -> int:
-    assert isinstance(plan, Postpaid)
-    return int((plan.sms or Decimal(0)) * 10**6)
