@@ -9,7 +9,7 @@ from matplotlib import dates as mdates
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from ocs.units import utc
+from ocs.units import DAY, utc
 from scenarios.report.style import HATCH, WIDTH_INCHES, Theme, drawing, footnote, heading, megabytes, plain_axis
 
 
@@ -81,7 +81,9 @@ def draw(data: BalanceData, theme: Theme, note: str) -> Figure:
         lower.set_ylabel("telematics so far, MB")
         days = mdates.AutoDateLocator(tz=data.zone, minticks=6, maxticks=12)  # type: ignore[no-untyped-call]
         lower.xaxis.set_major_locator(days)
-        lower.xaxis.set_major_formatter(mdates.DateFormatter("%-d %b", tz=data.zone))  # type: ignore[no-untyped-call]
+        few_days = data.balance[-1][0] - data.balance[0][0] < 7 * DAY
+        form = "%-d %b %H:%M" if few_days else "%-d %b"
+        lower.xaxis.set_major_formatter(mdates.DateFormatter(form, tz=data.zone))  # type: ignore[no-untyped-call]
         lower.set_xlabel(f"local time ({data.zone})")
         for axes in (upper, lower):
             axes.yaxis.set_major_formatter(

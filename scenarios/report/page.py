@@ -124,6 +124,8 @@ def _page(run: Run, pictures: list[Picture], note: str) -> dict[str, Any]:
         "note": note,
         "numbers": _numbers(evidence),
         "checks": data["checks"],
+        "faults": [(f"{number:,}", what) for what, number in evidence.faults.items() if number],
+        "lost": _lost(evidence),
         "pictures": [
             {
                 "heading": picture.heading,
@@ -153,6 +155,29 @@ def _numbers(evidence: Evidence) -> list[tuple[str, str]]:
         (megabytes(moved["b2b"]), "telematics"),
         (megabytes(moved["b2c"]), "Wi-Fi"),
         (f"{len(evidence.documents):,}", "bills"),
+    ]
+
+
+_CAUSES = {
+    "no_answer": "told in a request that never arrived, and was given up",
+    "not_sent": "passed after it, before the session was given up",
+    "ccfh_continue": "passed without credit control, because the OCS was away and had said CONTINUE",
+    "pgw_restart": "lost with the sessions of a gateway that restarted",
+    "5002": "in a session that the OCS did not know any more",
+}
+
+
+def _lost(evidence: Evidence) -> list[tuple[str, str, str, str]]:
+    """Octets that nobody could report: party, octets, cause, and the cause in words."""
+    lost: dict[tuple[str, str], int] = {}
+    for (vehicle, apn, rating_group, cause), octets in evidence.unreported.items():
+        share = evidence.owner(vehicle, apn, rating_group)
+        key = (share.party if share is not None else "", cause)
+        lost[key] = lost.get(key, 0) + octets
+    return [
+        (party, f"{octets:,}", cause, _CAUSES.get(cause, ""))
+        for (party, cause), octets in sorted(lost.items())
+        if octets
     ]
 
 
