@@ -18,7 +18,7 @@ from ocs.charging.state import Service, State
 from ocs.charging.wallet import is_wallet
 from ocs.files import FileModel
 from ocs.inventory.lifecycle import SimState, Status
-from ocs.inventory.provisioning import Account, Operator, Provisioning, Sim
+from ocs.inventory.provisioning import Account, Provisioning, Sim
 from ocs.inventory.subscribers import Subscriber, Subscription
 
 PART: int = 250
@@ -29,7 +29,7 @@ class Difference(msgspec.Struct, frozen=True):
     """Something that is new (`+`), or that becomes otherwise (`~`)."""
 
     sign: Literal["+", "~"]
-    kind: Literal["account", "plan", "profile", "peer", "SIM"]
+    kind: Literal["operator", "account", "plan", "profile", "peer", "SIM"]
     id: str
     what: str = ""
     """Of what becomes otherwise: each field, with the value before and after."""
@@ -105,8 +105,9 @@ def changeset(state: State, wanted: Provisioning, request_id: str, by: str = "",
             mistakes += changed.wrong
             if subscriber.state is SimState.RETIRED:
                 mistakes.append(f"SIM {sim.imsi} is retired")
-    if wanted.operator not in (inventory.operator, Operator()) and inventory.by_imsi:
-        mistakes.append(f"operator: {_fields(inventory.operator, wanted.operator)}: it stays as it was first")
+    if wanted.names_operator and wanted.operator != inventory.operator and inventory.by_imsi:
+        name = wanted.operator.name
+        differences.insert(0, Difference("~", "operator", name, _fields(inventory.operator, wanted.operator)))
     changing = {(item.kind, item.id) for item in differences}
     fresh = wanted.model_copy(
         update={

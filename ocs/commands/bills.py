@@ -364,7 +364,7 @@ def _named(cycle_id: str) -> str:
 
 
 def _cycle(cycle_id: str, sold: Sequence[Provisioning]) -> Cycle:
-    operator = Register.of(sold[:1]).operator
+    operator = Register.of(sold).operator
     return cycle_named(cycle_id, operator.time_zone, operator.cycle_day)
 
 

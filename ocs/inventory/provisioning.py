@@ -83,6 +83,11 @@ class Provisioning(FileModel):
     sims: tuple[Sim, ...] = ()
     peers: tuple[Peer, ...] = ()
 
+    @property
+    def names_operator(self) -> bool:
+        """Whether it says anything about the operator; else whoever is there stays as they are."""
+        return self.operator != Operator()
+
     def problems(self) -> Iterator[Problem]:
         """What the parts say against each other, as (location, message): unknown names, doubles, wrong pairings."""
         for field in ("accounts", "plans", "profiles"):

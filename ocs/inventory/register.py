@@ -24,10 +24,10 @@ class Register:
 
     @classmethod
     def of(cls, provisionings: Iterable[Provisioning]) -> Register:
-        """All that `provisionings` say; the operator is that of the first."""
+        """All that `provisionings` say; the operator is the one named last."""
         register = cls()
         for number, provisioning in enumerate(provisionings):
-            if number == 0:
+            if number == 0 or provisioning.names_operator:
                 register.operator = provisioning.operator
             register.accounts.update((account.id, account) for account in provisioning.accounts)
             register.plans.update(((plan.id, plan.version), plan) for plan in provisioning.plans)

@@ -260,6 +260,11 @@ class Inventory:
     def collisions(self, provisioning: Provisioning) -> list[str]:
         """Where `provisioning` says otherwise than what is there, in all that cannot become otherwise."""
         mistakes = []
+        if self.by_imsi and provisioning.names_operator:
+            for name in ("time_zone", "cycle_day", "currency"):
+                before, after = getattr(self.operator, name), getattr(provisioning.operator, name)
+                if before != after:
+                    mistakes.append(f"operator.{name}: {before!r} cannot become {after!r}: bills are made by it")
         for account in provisioning.accounts:
             there = self.accounts.get(account.id, account)
             if (there.kind, there.parent) != (account.kind, account.parent):
@@ -319,7 +324,7 @@ class Inventory:
 
     def add(self, provisioning: Provisioning, now: int) -> list[Subscriber]:
         """Take in a provisioning without conflicts; returns its SIMs."""
-        if not self.by_imsi:
+        if not self.by_imsi or provisioning.names_operator:
             self.operator = provisioning.operator
         self.accounts.update((account.id, account) for account in provisioning.accounts)
         self.plans.update((plan.id, plan) for plan in provisioning.plans)

@@ -16,7 +16,7 @@ from ocs.charging.engine import Engine
 from ocs.gy.codec import encode
 from ocs.gy.framing import Header
 from ocs.gy.messages import APPLICATION_ID, Cca
-from ocs.inventory.provisioning import Provisioning
+from ocs.inventory.provisioning import Operator, Provisioning
 from ocs.records.edr import Edr
 from ocs.store.reading import edrs_as_written
 from ocs.store.rows import Row, request_octets
@@ -157,7 +157,9 @@ def test_who_moves_has_the_new_address_on_the_next_bill_and_the_old_one_on_those
     store.bill("2026-03")
     before = store.files("2026-03")
     (acme,) = (account for account in store.player.provisioning.accounts if account.id == "acme")
-    moved = Provisioning(accounts=(acme.model_copy(update={"address": ("2 New Road", "Berlin")}),))
+    moved = Provisioning(
+        operator=Operator(vat_percent="16"), accounts=(acme.model_copy(update={"address": ("2 New Road", "Berlin")}),)
+    )
     receipt = store.player.engine.apply(Provision(moved, "moved"), START + APRIL * SECOND).answer
     assert receipt == Receipt("0 SIMs")
     store.play(APRIL + 100, "f2 fleet.acme I 0 | 1 ask")
@@ -165,10 +167,11 @@ def test_who_moves_has_the_new_address_on_the_next_bill_and_the_old_one_on_those
     store.bill("2026-04")
     store.bill("2026-03")
     assert store.files("2026-03") == before
-    addresses = [
-        msgspec.json.decode(store.files(cycle)[f"documents/INV-{cycle}-00001.json"])["relatedParty"][1]["address"]
-        for cycle in ("2026-03", "2026-04")
+    invoices = [
+        msgspec.json.decode(store.files(cycle)[f"documents/INV-{cycle}-00001.json"]) for cycle in ("2026-03", "2026-04")
     ]
+    assert [invoice["taxItem"][0]["taxRate"] for invoice in invoices] == ["19", "16"]
+    addresses = [invoice["relatedParty"][1]["address"] for invoice in invoices]
     assert addresses[0] != addresses[1] == ["2 New Road", "Berlin"]
     other = acme.model_copy(update={"kind": "account"})
     receipt = store.player.engine.apply(Provision(Provisioning(accounts=(other,)), "x"), START + APRIL * SECOND).answer

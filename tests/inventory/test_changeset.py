@@ -50,6 +50,7 @@ def test_what_stands_as_the_file_says_is_no_difference() -> None:
     ("change", "expected"),
     [
         ({"accounts__new": {"id": "d9", "kind": "customer"}}, ["+ account d9"]),
+        ({"operator": {"vat_percent": 16}}, ["~ operator Demo Mobile: vat_percent 19 -> 16"]),
         ({"accounts__acme__name": "Other"}, ["~ account acme: name ACME Cars -> Other"]),
         (
             {"plans__fleet__version": 2, "plans__fleet__recurring": 2},
@@ -127,7 +128,7 @@ def test_what_cannot_become_otherwise_is_a_mistake_and_all_of_them_are_told() ->
         "another card is another SIM",
         "it keeps that",
         "version 1 with other content",
-        "currency EUR -> USD",
+        "'EUR' cannot become",
     ):
         assert wrong in said
 
