@@ -20,7 +20,7 @@ from sim.fleet.drivers import Habits, Offer, Taste
 from sim.fleet.places import Network
 from sim.fleet.signals import Breakdowns, WakeUps
 from sim.fleet.streams import stream
-from sim.fleet.traffic import Model
+from sim.fleet.traffic import MONTH_DAYS, Model
 
 ANY_RATING_GROUP = 1
 """What traffic on a catch-all split bears, since the split names no rating group."""
@@ -71,6 +71,7 @@ def _driver(group: Group, sold: Provisioning, sim: Sim, split: Split) -> Habits 
     return Taste(
         tuple(Offer(item.id, _octets(plan, item), item.valid, int(item.price * MICROS)) for item in plan.bundles),
         _octets(plan, plan.free_quota) if plan.free_quota is not None else 0,
+        (group.traffic.wifi + group.traffic.streaming) * 28 // MONTH_DAYS or 1,
         int(declared.willingness.median * MICROS),
         declared.willingness.sigma,
         declared.patience,

@@ -5,8 +5,9 @@ from the car's own stream, and everything else follows from price, allowance and
 
 - 28 days of Wi-Fi without a cut are worth `worth` to the driver; a part of what they would use in that time is worth
   the square root of that part, for the first octets are worth most. What was bought in the last 28 days counts first.
-- They know how fast they use octets from how long the last allowance took. Of the bundles on sale they choose the one
-  whose worth is furthest above its price; if none is worth it, they wait until less was bought in the last 28 days.
+- They know how fast they use octets from how long the last allowance took; without one they guess. Of the bundles on
+  sale they choose the one whose worth is furthest above its price; if none is worth it, they wait until less was bought
+  in the last 28 days.
 - The less a bundle is worth more than its price, the longer they hesitate.
 - More cuts in 28 days than their patience bears, and they stop using Wi-Fi for good. A day on which it does not work is
   another cut.
@@ -108,6 +109,8 @@ class Taste:
     """Free ones are on sale to nobody, but count as an allowance."""
     free_octets: int = 0
     """What they have at first."""
+    expected_octets: int = 2_000_000_000
+    """What they think they will use in 28 days, before an allowance has taught them."""
     worth_micros: int = 7_000_000
     """Median worth of 28 days of Wi-Fi. D, anchored on offers that were made: with sigma 1, 15 % of drivers would pay
     20 (Chevrolet 2017: unlimited for $20; 10 to 20 % of cars use their hotspot), half would pay 7."""
@@ -188,7 +191,7 @@ class Willing:
     @property
     def _need(self) -> int:
         """Octets that 28 days take, at the pace of the last allowance."""
-        octets, took = self._use or (1, 1)
+        octets, took = self._use or (self._taste.expected_octets, MEMORY)
         return max(1, octets * MEMORY // took)
 
     def _useful(self, offer: Offer) -> int:

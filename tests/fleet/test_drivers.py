@@ -25,7 +25,7 @@ def driver(number: int = 0, taste: Taste | None = None) -> Willing:
 
 
 def of_worth(micros: int, free_octets: int = 300_000_000, offers: tuple[Offer, ...] = OFFERS) -> Willing:
-    return driver(0, Taste(offers, free_octets, micros, 0.0))
+    return driver(0, Taste(offers, free_octets, worth_micros=micros, worth_sigma=0.0))
 
 
 def choice(who: Driver, now: int) -> str | None:
@@ -48,6 +48,15 @@ def test_the_bundle_follows_from_use_and_worth() -> None:
     # 300 MB in 2 days: 4.2 GB in 28.
     assert choice(of_worth(30_000_000), 2 * DAY) == "5gb"
     assert choice(of_worth(8_000_000), 2 * DAY) is None
+
+
+def test_who_has_never_had_an_allowance_guesses_what_they_need() -> None:
+    def first(expected: int) -> str | None:
+        return choice(driver(0, Taste(OFFERS, 0, expected, 30_000_000, 0.0)), DAY)
+
+    assert first(GB) == "1gb"
+    assert first(6 * GB) == "5gb"
+    assert first(100 * GB) is None
 
 
 def test_a_bundle_that_expires_unused_is_worth_no_more_than_what_is_used_of_it() -> None:
@@ -73,7 +82,7 @@ def test_who_waits_for_a_purchase_orders_no_second_one() -> None:
 
 def test_the_closer_a_price_is_to_its_worth_the_longer_drivers_hesitate() -> None:
     def wait(micros: int) -> float:
-        taste = Taste((SMALL,), 300_000_000, micros, 0.0)
+        taste = Taste((SMALL,), 300_000_000, worth_micros=micros, worth_sigma=0.0)
         wishes = [driver(number, taste).cut(10 * DAY) for number in range(300)]
         assert all(wish is not None and wish.at > 10 * DAY and wish.at % SECOND == 0 for wish in wishes)
         return mean(wish.at - 10 * DAY for wish in wishes if wish is not None) / SECOND

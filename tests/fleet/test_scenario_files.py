@@ -13,6 +13,7 @@ from scenarios.issue import issue
 from scenarios.loading import load
 from scenarios.runner import Run, run
 from scenarios.schema import Scenario
+from scenarios.sharded.run import run_fleet
 from sim.world import Exchange
 
 EVERY_APPLICATION = Path(__file__).parent / "every_application.yaml"
@@ -104,3 +105,16 @@ def test_drivers_who_weigh_prices_buy_and_give_up_by_themselves(tmp_path: Path) 
 def _on(exchange: Exchange, apn: str) -> int:
     """The day of an exchange on an APN, from 0; -1 for others."""
     return (exchange.at - BEGINS) // DAY if apn_of(exchange.request) == apn else -1
+
+
+def test_a_fleet_in_shards_is_the_same_to_the_byte_with_all_that_cars_can_do(tmp_path: Path) -> None:
+    text = EVERY_APPLICATION.read_text(encoding="utf-8").replace("duration: 5 days", "duration: 2 days")
+    text = text.replace("recurring: 1.20,", "recurring: 1.20, sms: 0.05, zones: {home: ['001'], eu: ['*']},")
+    text = text.replace("vehicles: 12", "vehicles: 5\n    network: {roaming: 0.5, visited: ['20801']}")
+    text = text.replace("navigation: 60 MB", "navigation: 60 MB\n      wake_up_messages: 90")
+    path = tmp_path / "fleet.yaml"
+    path.write_text(text.replace("top_up_probability: 0.7, delay: 1 h, bundle: 1gb", "willingness: {median: 20}"))
+    whole, parts = run(load(path), "fleet", 1), run_fleet(load(path), "fleet", 1, tmp_path / "run", shards=3)
+    assert len(parts.shards) == 3
+    assert parts.evidence.documents == whole.evidence.documents
+    assert parts.verdict.as_data() == whole.verdict.as_data()
