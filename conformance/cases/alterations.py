@@ -5,10 +5,11 @@ The hook gets `{what}`, a name from below, with `{imsi}` and `{msisdn}`, and ret
 
 from __future__ import annotations
 
-from conformance.bench import Bench, Session
+from conformance.bench import Bench
 from conformance.cases import case
 from conformance.cases.records import octets_in, records_of
 from conformance.cases.split import two_payers
+from conformance.session import Session
 from conformance.sut.ics import Subscriber
 from conformance.tester.observe import code, granted, refused_units
 from conformance.tester.request import ASK, mscc

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from conformance.bench import Bench, Session
+from conformance.bench import Bench
 from conformance.cases import case
+from conformance.session import Session
 from conformance.tester.observe import NoMessage, Reply, code, failure
 from conformance.tester.request import INITIAL, TERMINATION, UPDATE, mscc
 from conformance.wire.message import Message

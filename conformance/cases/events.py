@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from conformance.bench import Bench, Session
+from conformance.bench import Bench
 from conformance.cases import case
+from conformance.session import Session
 from conformance.tester.observe import CLOSED, Observation, code, failed_avp, failure
 from conformance.tester.request import EVENT, UPDATE, mscc
 from conformance.verdicts import not_applicable

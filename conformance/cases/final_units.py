@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from conformance.bench import Bench, Session
+from conformance.bench import Bench
 from conformance.cases import case
+from conformance.session import Session
 from conformance.sut.ics import Subscriber
 from conformance.tester.observe import Reply, code, granted, refused_units
 from conformance.tester.request import ASK, mscc

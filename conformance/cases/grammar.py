@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from conformance.bench import Bench, Session
+from conformance.bench import Bench
 from conformance.cases import Case, add, case
+from conformance.session import Session
 from conformance.tester.observe import CLOSED, Observation, Reply, answered, code, failed_avp, failure
 from conformance.tester.request import INITIAL, Request, mscc, ps_information, subscription_id
 from conformance.wire.avp import M_FLAG, P_FLAG, V_FLAG, Avp, avp, raw_avp

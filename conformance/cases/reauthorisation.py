@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from conformance.bench import Bench, Session
+from conformance.bench import Bench
 from conformance.cases import case
+from conformance.session import Session
 from conformance.sut.ics import Service, Subscriber
 from conformance.tester.observe import granted
 from conformance.tester.request import ASK, dpr, mscc

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from conformance.bench import Bench, Session
+from conformance.bench import Bench
 from conformance.cases import case
 from conformance.cases.split import two_payers
+from conformance.session import Session
 from conformance.tester.request import mscc
 from conformance.verdicts import not_applicable
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conformance.bench import Bench, Session
+from conformance.bench import Bench
 from conformance.cases import case
+from conformance.session import Session
 from conformance.tester.observe import code, granted
 from conformance.tester.request import ASK, mscc
 from conformance.verdicts import inconclusive
