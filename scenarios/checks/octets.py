@@ -19,7 +19,7 @@ class OctetsAddUp(Check):
     For every car and split, to the octet, before any rounding. Reported is what the OCS got, once or several times;
     what it never got has its cause: no answer came (`no_answer`, and `not_sent` after it), the OCS was away and a
     session went on (`ccfh_continue`), the gateway lost it (`pgw_restart`), or the OCS did not know the session any more
-    (`5002`). Without faults nothing is unreported.
+    (`5002`). Where a driver can pay, no session goes on without the OCS. Without faults nothing is unreported.
     """
 
     check: Literal["octets_add_up"]
@@ -29,7 +29,8 @@ class OctetsAddUp(Check):
         reported = {key: sum(ask.used for ask in asks if ask.taken) for key, asks in evidence.asks_by_share.items()}
         for (vehicle, apn, rating_group, cause), octets in evidence.unreported.items():
             judgement.count(f"octets unreported: {cause}", octets)
-            if octets and not (evidence.faulty and cause in CAUSES):
+            free = cause == "ccfh_continue" and "b2c" in evidence.parties_on(vehicle, apn)
+            if octets and (free or not (evidence.faulty and cause in CAUSES)):
                 what = f"{octets:,} octets of {apn} / RG {rating_group} were not reported: {cause}"
                 judgement.wrong_sum(vehicle, octets, what)
         recorded: Counter[tuple[str, str]] = Counter()

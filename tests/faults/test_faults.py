@@ -9,12 +9,13 @@ import pytest
 
 from ocs.charging.commands import Charge, Command, Outcome
 from ocs.charging.engine import Engine
-from ocs.gy.messages import Cca, CcRequestType
+from ocs.gy.messages import Cca, CcRequestType, CreditControlFailureHandling
 from ocs.units import MINUTE, SECOND
 from scenarios.evidence import Evidence
 from scenarios.loading import library, load
 from scenarios.runner import Link, Run, run, witness
 from scenarios.schema import Faults, LinkFaults, Scenario
+from sim.pgw.session import CtfSession
 from tests.faults.timeline import event
 
 BAD_DAY = load(library()["bad_day"])
@@ -104,7 +105,7 @@ def test_overtaken_messages_arrive_after_their_repeat() -> None:
 
 
 def test_a_cut_lets_nothing_through() -> None:
-    what = scenario({"day": 1, "at": "07:30", "do": "cut", "for": "3 h"})
+    what = scenario(CUT)
     done = run(what, "cut", 1)
     evidence = done.evidence
     assert findings(done) == {}
@@ -251,6 +252,19 @@ class KeepsReservations(Engine):
         return super().apply(command, now)
 
 
+class LetsDriversGoOn(Engine):
+    """Tells every gateway to serve on while it is away (Credit-Control-Failure-Handling CONTINUE)."""
+
+    def apply(self, command: Command, now: int) -> Outcome:
+        outcome = super().apply(command, now)
+        if isinstance(outcome.answer, Cca) and outcome.answer.credit_control_failure_handling is not None:
+            outcome.answer.credit_control_failure_handling = CreditControlFailureHandling.CONTINUE
+        return outcome
+
+
+CUT = {"day": 1, "at": "07:30", "do": "cut", "for": "3 h"}
+
+
 @pytest.mark.parametrize(
     ("engine", "what", "check"),
     [
@@ -258,7 +272,26 @@ class KeepsReservations(Engine):
         (ChargesRepeats, scenario(link={"loss": 0.2}), "charged_once"),
         (ForgetsReports, scenario({"day": 1, "at": "19:00", "do": "kill_ocs", "for": "1 s"}), "buckets_balance"),
         (KeepsReservations, scenario(link={"loss": 0.3}), "reservations_end"),
+        (LetsDriversGoOn, scenario(CUT), "octets_add_up"),
     ],
 )
 def test_a_broken_ocs_is_found_out(engine: type[Engine], what: Scenario, check: str) -> None:
     assert check in findings(run(what, "broken", 1, engine=engine))
+
+
+@pytest.mark.parametrize(
+    ("forgets", "what"),
+    [
+        ("_doubt", scenario(link={"loss": 0.3})),
+        (
+            "_forgo",
+            scenario({"day": 1, "at": "18:05", "do": "restart_pgw"}, {"day": 1, "at": "08:05", "do": "restart_pgw"}),
+        ),
+    ],
+    ids=["what was told in vain", "what was not told yet"],
+)
+def test_a_gateway_that_keeps_no_account_of_what_it_loses_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, forgets: str, what: Scenario
+) -> None:
+    monkeypatch.setattr(CtfSession, forgets, lambda *_: None)
+    assert "octets_add_up" in findings(run(what, "forgetful", 1))
