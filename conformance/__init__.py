@@ -8,8 +8,8 @@ Rooms, in the order in which a newcomer should read them:
 - `wire/` octets: an AVP builder that can also build what is wrong, and a walker that survives anything;
 - `tester/` a peer over TCP that sends any octets at any pace, and waits for nothing without a deadline;
 - `watch/` rules that look at every message of every run, and at captures;
-- `cases/` stimuli, with the observations that each accepts. `bench` and `session` are what a case has in hand, `template`
-  makes its CCRs look like those of a captured gateway; `verdicts` and `runner` make a run of all, `plugin` tests of pytest;
+- `cases/` stimuli, with the observations that each accepts. `bench` and `session` are what a case has in hand;
+  `template` makes its CCRs look like a captured gateway's; `verdicts` and `runner` make a run of all, `plugin` tests;
 - `sut/` what is claimed of a system under test, who its subscribers are, and hooks that work it;
 - `report/` what a run leaves behind; `cli` the commands.
 
