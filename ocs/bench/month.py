@@ -30,7 +30,6 @@ CYCLE: Final = cycle_named("2026-04", "Europe/Berlin", 1)
 EDRS_A_SIM: Final = 100
 _FLEET_OF_FIVE: Final = 3
 """Of five EDRs of a SIM, three are the company's and two the driver's."""
-_COMPANY: Final = 1_000
 _SLICE: Final = 1_500_000
 _PRICE: Final = {"price": "0.02", "per": "1 MB", "block": "1 kB"}
 _ZONES: Final = {"home": ("00101",), "eu": ("262",)}
@@ -67,6 +66,8 @@ class Month:
 
     sims: int
     folder: Path
+    company: int = 1_000
+    """SIMs of a company."""
 
     @property
     def edrs(self) -> Path:
@@ -94,7 +95,7 @@ class Month:
 
     def sold(self) -> Iterator[Provisioning]:
         """Everything sold, and everybody who has it: a provisioning for each company."""
-        return _provisionings(self.sims)
+        return _provisionings(self.sims, self.company)
 
     def register(self) -> Register:
         """What was sold to whom."""
@@ -107,10 +108,10 @@ class Month:
                 yield Change(*msgspec.json.decode(line))
 
 
-def _provisionings(sims: int) -> Iterator[Provisioning]:
+def _provisionings(sims: int, size: int) -> Iterator[Provisioning]:
     """One for each company."""
-    for number, first in enumerate(range(0, sims, _COMPANY)):
-        mine, plan = range(first, min(sims, first + _COMPANY)), _PLANS[number % 3]
+    for number, first in enumerate(range(0, sims, size)):
+        mine, plan = range(first, min(sims, first + size)), _PLANS[number % 3]
         company = f"company-{number:04}"
         splits = (
             Split(id="fleet", party="b2b", payer=company, apn="fleet", plan=plan.id),

@@ -62,9 +62,11 @@ class View:
         """From rows as a store keeps them: `number`, from 1 on, and `record`, a JSON array of the columns."""
         view = cls()
         try:
+            view.db.execute("BEGIN")
             for name, batches in zip(_RELATIONS, (edrs, transfers), strict=True):
                 view._copy(name, batches)
             view._show("true", "true")
+            view.db.execute("COMMIT")
         except BaseException:
             view.close()
             raise

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _PARTS: Final = [column.name for column in columns(Edr)].index("bucket_parts")
 _PAGE: Final = 5_000
 """Rows read at once."""
+_LARGE_PAGE: Final = 50_000
+"""The same, for who reads all."""
 
 
 def read(store: Store, query: sa.Select[Any]) -> list[Any]:
@@ -87,7 +89,7 @@ def rows_as_written(store: Store, record: type[Edr | Transfer]) -> Iterator[pa.R
     query = sa.select(sa.cast(table.c.record, sa.Text)).order_by(table.c.number)
     try:
         with _engine(store).connect() as connection:
-            for page in connection.execution_options(yield_per=_PAGE).execute(query).scalars().partitions():
+            for page in connection.execution_options(yield_per=_LARGE_PAGE).execute(query).scalars().partitions():
                 numbers = pa.array(range(place, place + len(page)), type=pa.int64())
                 yield pa.record_batch({"number": numbers, "record": pa.array(page, type=pa.string())})
                 place += len(page)
