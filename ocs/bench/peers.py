@@ -156,19 +156,21 @@ def _flood(pipe: Connection, port: int) -> None:
 
 
 def _send_requests(port: int, counted: dict[str, int]) -> None:
-    connection = socket.create_connection(("127.0.0.1", port))
-    connection.sendall(encode(_CER, Header(257, 0, FLAG_REQUEST, 1, 1)))
-    threading.Thread(target=_read, args=(connection,), daemon=True).start()
     sample = 1_234_567_890
     request = ccr(CcRequestType.INITIAL, sample, 0, 0, (FLEET,))
     octets = bytearray(encode(request, Header(272, 4, FLAG_REQUEST | FLAG_PROXIABLE, 0, 0)))
     session, subscriber = octets.index(b"%d" % sample), octets.index(imsi(0).encode())
-    for number in range(10**9, 10**10):
-        octets[session : session + 10] = b"%d" % number
-        octets[subscriber : subscriber + 15] = imsi(_GOOD_SESSIONS + number % _FLOOD_SIMS).encode()
-        octets[12:16] = (number % 2**32).to_bytes(4)
-        connection.sendall(octets)
-        counted["CCR-I"] += 1
+    numbers = iter(range(10**9, 10**10))
+    while True:  # where it is dropped because it reads too slowly, it comes again
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(encode(_CER, Header(257, 0, FLAG_REQUEST, 1, 1)))
+            threading.Thread(target=_read, args=(connection,), daemon=True).start()
+            for number in numbers:
+                octets[session : session + 10] = b"%d" % number
+                octets[subscriber : subscriber + 15] = imsi(_GOOD_SESSIONS + number % _FLOOD_SIMS).encode()
+                octets[12:16] = (number % 2**32).to_bytes(4)
+                connection.sendall(octets)
+                counted["CCR-I"] += 1
 
 
 _CER: Final = Cer(
@@ -182,8 +184,9 @@ _CER: Final = Cer(
 
 
 def _read(connection: socket.socket) -> None:
-    while connection.recv(1 << 20):
-        pass
+    with contextlib.suppress(OSError):
+        while connection.recv(1 << 20):
+            pass
 
 
 def _send_garbage(port: int, counted: dict[str, int]) -> None:
