@@ -82,6 +82,8 @@ class Line:
         self._buffer = bytearray()
         self._inbox: deque[Message] = deque()
         self._garbled: str | None = None
+        self._deaf = False
+        """A message of ours could not be sent to its end; nothing that follows it would be understood."""
         self._tls_refusal = ""
         self._socket = socket.create_connection(address, timeout=wait_seconds)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -131,12 +133,15 @@ class Line:
                 time.sleep(pause_seconds)
 
     def _write(self, octets: bytes) -> bool:
+        if self._deaf:
+            return False
         try:
             self._socket.settimeout(self.wait_seconds)
             self._socket.sendall(octets)
-        except OSError:
-            return False
-        return True
+        except OSError as error:
+            self._deaf = True
+            self.trace.event(self.number, f"the other side takes no octets: {refusal(error)}")
+        return not self._deaf
 
     # --- receiving ----------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from xml.etree import ElementTree
 import pytest
 from typer.testing import CliRunner
 
+from conformance.bench import Bench, Run
 from conformance.cases import cases
 from conformance.cli import commands
 from conformance.doctor import examine
@@ -238,6 +240,20 @@ def test_a_wrong_pixit_is_told_from_a_fault(node: Ics) -> None:
     result = run_cases(ics, [cases()["RFC8506-5.4-3"]])
     (case,) = result.results
     assert (case.verdict, case.reason.split(":")[0]) == (Verdict.INCONC, "PIXIT")
+
+
+def test_an_sut_that_takes_no_octets_costs_one_wait() -> None:
+    """As one does that floods and never reads: each watchdog of a flood would be answered, and waited for."""
+    enough = threading.Event()
+    with a_server(lambda _: bool(enough.wait(10))) as address:
+        bench = Bench(Run(described(address)), "x", ("ROB-3",))
+        line = bench.raw_line()
+        assert not line.send_octets(bytes(50_000_000))
+        began = time.monotonic()
+        assert not any(line.send_octets(bytes(20)) for _ in range(100))
+        assert time.monotonic() - began < 20 * line.wait_seconds
+        bench.close()
+        enough.set()
 
 
 @pytest.mark.parametrize(
