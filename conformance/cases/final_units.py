@@ -24,7 +24,7 @@ def to_the_last(bench: Bench, role: str) -> tuple[Subscriber, Session, Service, 
         service = reply.service(session.rating_group)
         if service is None or not service.granted:
             break
-        if service.final_action is not None:
+        if service.tree.first("Final-Unit-Indication") is not None:
             return subscriber, session, service, used
         octets = service.total_octets or 0
         if octets == 0:
@@ -39,6 +39,7 @@ def last_grant(bench: Bench) -> None:
     """Grants until the last of a small account."""
     subscriber, _, service, used = to_the_last(bench, "final_unit")
     balance = subscriber.balance_octets or 0
+    bench.check(service.final_action is not None, "Final-Unit-Indication with Final-Unit-Action", "without it")
     bench.check((service.total_octets or 0) <= balance - used, f"{balance - used} octets at most",
                 str(service.total_octets))  # fmt: skip
 

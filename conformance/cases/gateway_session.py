@@ -268,24 +268,27 @@ def retry_and_terminate(bench: GatewayBench) -> None:
     bench.check(tries <= 2, "one more try at most", f"{tries} CCR-U")
 
 
-@case("RFC8506-5.7-3", side="pgw", seconds=lambda i: 2 * i.timers.tx_seconds + 2)
+@case("RFC8506-5.7-3", side="pgw", seconds=lambda i: 4 * i.timers.tx_seconds + 3)
 def lost_while_redirected(bench: GatewayBench) -> None:
-    """The OCS is lost while final units run out, CCFH CONTINUE."""
-    subscriber = bench.subscriber()
-    final = avp("Final-Unit-Indication", [avp("Final-Unit-Action", 0)])
+    """The OCS is lost while final units run out, to end and to be redirected, CCFH CONTINUE."""
+    server = avp("Redirect-Server", [avp("Redirect-Address-Type", 2), avp("Redirect-Server-Address", "http://top.up/")])
+    for final in ([avp("Final-Unit-Action", 0)], [avp("Final-Unit-Action", 1), server]):
+        subscriber = bench.subscriber()
+        more = [avp("Final-Unit-Indication", final)]
 
-    def answer(ccr: Message) -> bytes | None:
-        if ccr.tree.number("CC-Request-Type") != INITIAL:
-            return None
-        services = [grant(service.rating_group, GRANT, more=[final]) for service in ccr.services]
-        return bench.station.answer(ccr, *services, more=[avp("Credit-Control-Failure-Handling", 1)])
+        def answer(ccr: Message, more: list[bytes] = more) -> bytes | None:
+            if ccr.tree.number("CC-Request-Type") != INITIAL:
+                return None
+            services = [grant(service.rating_group, GRANT, more=more) for service in ccr.services]
+            return bench.station.answer(ccr, *services, more=[avp("Credit-Control-Failure-Handling", 1)])
 
-    bench.script(answer)
-    bench.attach(subscriber)
-    bench.use(subscriber, GRANT)
-    bench.quiet(2 * _tx(bench) + 0.7)
-    passed = bench.use(subscriber, 10_000)
-    bench.check(passed <= 0, "the service has ended, whatever CCFH says", f"{passed} octets passed")
+        bench.script(answer)
+        bench.attach_only(subscriber)
+        bench.until(lambda: bench.use(subscriber, GRANT) > 0, bench.ics.timers.answer_seconds)  # noqa: B023 - at once
+        bench.quiet(2 * _tx(bench) + 0.7)
+        passed = bench.use(subscriber, 10_000)
+        bench.check(passed <= 0, "the service has ended, whatever CCFH says", f"{passed} octets passed")
+        bench.detach(subscriber)
 
 
 @case("RFC6733-3-12", side="pgw", seconds=lambda i: 2 * i.timers.tx_seconds + 2)

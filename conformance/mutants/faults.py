@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from conformance.mutants import (
+    answer_faults,
     event_faults,
     grant_faults,
     office_faults,
     payer_faults,
     peer_faults,
+    request_faults,
     session_faults,
     usage_faults,
 )
@@ -15,7 +17,10 @@ from conformance.mutants.mutant import Mutant
 from conformance.mutants.registering import CREDIT
 from conformance.mutants.wire_faults import WIRE
 
-ROOMS = (session_faults, grant_faults, usage_faults, payer_faults, event_faults, office_faults, peer_faults)
+ROOMS = (
+    session_faults, grant_faults, usage_faults, payer_faults, event_faults, office_faults, request_faults, peer_faults,
+    answer_faults,
+)  # fmt: skip
 """Importing them writes their mutants down."""
 
 MUTANTS: tuple[Mutant, ...] = (*CREDIT, *WIRE)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from conformance.cases import Case, cases
 from conformance.mutants.faults import MUTANTS as OF_AN_OCS
+from conformance.mutants.gateway_faults import MUTANTS as OF_A_GATEWAY
 from conformance.mutants.mutant import Mutant
-from conformance.mutants.pgw_faults import MUTANTS as OF_A_GATEWAY
 from conformance.mutants.started import started_gateway, started_node
 from conformance.requirements import requirements
 from conformance.runner import RunResult, run_cases, run_gateway_cases

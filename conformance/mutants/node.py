@@ -25,8 +25,8 @@ from conformance.mutants.faults import BY_NAME
 from conformance.sut.bills import write_csv
 from conformance.sut.world import ALTERATIONS
 from ocs.billing import close
+from ocs.billing.books import Books
 from ocs.billing.documents import to_json
-from ocs.billing.runs import Written, books_of, run_of
 from ocs.charging.commands import (
     ChangeProfile,
     Charge,
@@ -190,15 +190,11 @@ class MutantOcs:
 
     def _bills(self) -> str:
         """Closes the cycle that runs, as if it ended now."""
-        written = Written(
-            register=Register.of(list(self._provisioned)),
-            edrs=list(self._edrs),
-            transfers=list(self._transfers),
-            changes=list(self._changes),
+        register = Register.of(list(self._provisioned))
+        cycle = cycle_named(f"{datetime.now(UTC):%Y-%m}", register.operator.time_zone, register.operator.cycle_day)
+        closed = close.close_cycle(
+            cycle, Books(register, tuple(self._changes), tuple(self._edrs), tuple(self._transfers))
         )
-        operator = written.register.operator
-        cycle = cycle_named(f"{datetime.now(UTC):%Y-%m}", operator.time_zone, operator.cycle_day)
-        closed = close.close_cycle(cycle, books_of(cycle, run_of(cycle.id, {}, written.extent), {}, written))
         text = StringIO()
         write_csv(text, (json.loads(to_json(document)) for document in closed.documents))
         return text.getvalue()

@@ -1,4 +1,4 @@
-"""The mutants of a gateway: what it sends and what it reads, changed on its way as a careless client would."""
+"""Mutants of a gateway: what it sends and what it reads, changed on its way as a careless client would."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from conformance.mutants.front import Answers, Requests, in_services, install, r
 from conformance.mutants.mutant import Mutant, fault_of
 from conformance.wire.avp import Avp, avp
 from conformance.wire.message import ASR, CCR, RAR, T_FLAG, Message
-from ocs.gy.client import GyClient
-from sim.pgw.uplink import Uplink
 
-_FOUND: list[Mutant] = []
+FOUND: list[Mutant] = []
+"""Written down here and in `gateway_faults`."""
 
 
 def on_asked(change: Requests) -> Requests:
@@ -21,7 +20,7 @@ def on_asked(change: Requests) -> Requests:
     def only_ccr(message: Message) -> list[bytes]:
         return change(message) if message.command == CCR else [message.octets]
 
-    _FOUND.append(Mutant(change.__name__, fault_of(change), lambda: install(asked=only_ccr)))
+    FOUND.append(Mutant(change.__name__, fault_of(change), lambda: install(asked=only_ccr)))
     return change
 
 
@@ -31,7 +30,7 @@ def on_told(change: Answers) -> Answers:
     def only_cca(message: Message, request: Message | None) -> list[bytes]:
         return change(message, request) if message.command == CCR else [message.octets]
 
-    _FOUND.append(Mutant(change.__name__, fault_of(change), lambda: install(told=only_cca)))
+    FOUND.append(Mutant(change.__name__, fault_of(change), lambda: install(told=only_cca)))
     return change
 
 
@@ -102,21 +101,6 @@ def every_session_moves(answer: Message, _: Message | None) -> list[bytes]:
 def no_session_moves(answer: Message, _: Message | None) -> list[bytes]:
     """CC-Session-Failover is not looked at: sessions stay where they began."""
     return [without(answer, "CC-Session-Failover")]
-
-
-def _in_class(name: str, fault: str, owner: type, attribute: str, value: object) -> None:
-    """A mutant in which a member of one class is another."""
-    _FOUND.append(Mutant(name, fault, lambda: setattr(owner, attribute, value)))
-
-
-_in_class(
-    "trusted_at_once", "An OCS that was lost is trusted as soon as it is back", Uplink, "is_trusted",
-    property(lambda uplink: uplink.is_open),
-)  # fmt: skip
-_in_class(
-    "cause_of_disconnection_ignored", "After any DPR the gateway dials again", GyClient, "dismissed",
-    property(lambda _: False),
-)  # fmt: skip
 
 
 @on_told
@@ -360,7 +344,7 @@ def _numbers(change: Callable[[int], int], back: Callable[[int], int]) -> Callab
     )
 
 
-_FOUND.append(
+FOUND.append(
     Mutant(
         "numbers_from_1",
         "CC-Request-Number begins at 1",
@@ -376,7 +360,7 @@ def _pushes_agreed(answer: Message, _: Message | None) -> list[bytes]:
     return [replaced(answer, lambda item: good if item.name == "Result-Code" else None)]
 
 
-_FOUND.append(
+FOUND.append(
     Mutant(
         "pushes_always_2001",
         "RAR and ASR are answered 2001, whatever they are",
@@ -389,7 +373,4 @@ def _pushes_dropped(request: Message) -> list[bytes]:
     return [] if request.command in (RAR, ASR) else [request.octets]
 
 
-_FOUND.append(Mutant("pushes_unknown", "RAR and ASR are not understood", lambda: install(requests=_pushes_dropped)))
-
-MUTANTS: tuple[Mutant, ...] = tuple(_FOUND)
-BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
+FOUND.append(Mutant("pushes_unknown", "RAR and ASR are not understood", lambda: install(requests=_pushes_dropped)))

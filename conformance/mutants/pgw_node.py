@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from conformance.mutants.pgw_faults import BY_NAME
+from conformance.mutants.gateway_faults import BY_NAME
 from sim.pgw.command import pgw_command
 
 

@@ -1,0 +1,163 @@
+"""All mutants of a gateway: those of its messages, and here those of what it does with what it has read."""
+
+from __future__ import annotations
+
+import time
+
+from conformance.mutants.front import in_services, replaced
+from conformance.mutants.mutant import Mutant, fault_of
+from conformance.mutants.pgw_faults import FOUND, on_asked, on_told
+from conformance.wire.avp import Avp, avp
+from conformance.wire.message import Message
+from ocs.gy.client import GyClient
+from ocs.gy.messages import MultipleServicesCreditControl
+from sim.pgw.quota import RatingGroup
+from sim.pgw.uplink import Uplink
+
+
+def _in_class(name: str, fault: str, owner: type, attribute: str, value: object) -> None:
+    """A mutant in which a member of one class is another."""
+    FOUND.append(Mutant(name, fault, lambda: setattr(owner, attribute, value)))
+
+
+# --- connections ------------------------------------------------------------------------------------------------------
+
+_in_class(
+    "trusted_at_once", "An OCS that was lost is trusted as soon as it is back", Uplink, "is_trusted",
+    property(lambda uplink: uplink.is_open),
+)  # fmt: skip
+_in_class(
+    "cause_of_disconnection_ignored", "After any DPR the gateway dials again", GyClient, "dismissed",
+    property(lambda _: False),
+)  # fmt: skip
+
+
+# --- result codes and failures ----------------------------------------------------------------------------------------
+
+
+def _coded(answer: Message, before: int, after: int) -> bytes:
+    good = avp("Result-Code", after)
+    told = answer.result_code == before
+    return replaced(answer, lambda item: good if told and item.name == "Result-Code" else None)
+
+
+@on_told
+def unknown_class_is_success(answer: Message, _: Message | None) -> list[bytes]:
+    """A Result-Code of a class that is not known is no failure."""
+    return [_coded(answer, answer.result_code or 0, 2001) if (answer.result_code or 0) >= 6000 else answer.octets]
+
+
+@on_told
+def refusals_by_failure_handling(answer: Message, _: Message | None) -> list[bytes]:
+    """Credit-Control-Failure-Handling decides about refusals, too: under CONTINUE the service goes on."""
+    lenient = answer.tree.number("Credit-Control-Failure-Handling") == 1
+    code = answer.result_code or 0
+    return [_coded(answer, code, 4011) if lenient and code in (4010, 4012, 5030) else answer.octets]
+
+
+@on_told
+def free_service_refused(answer: Message, _: Message | None) -> list[bytes]:
+    """4011 is a refusal like 4010."""
+    return [_coded(answer, 4011, 4010)]
+
+
+@on_told
+def continues_by_itself(answer: Message, _: Message | None) -> list[bytes]:
+    """The operator has set CONTINUE, whatever the OCS says."""
+    name = "Credit-Control-Failure-Handling"
+    if answer.tree.first(name) is None:
+        return [answer.octets]
+    return [replaced(answer, lambda item: avp(name, 1) if item.name == name else None)]
+
+
+# --- quota ------------------------------------------------------------------------------------------------------------
+
+
+def _generous_until_answered() -> None:
+    """Traffic passes until the OCS has answered."""
+    sound = RatingGroup.request
+
+    def request(group: RatingGroup, now: int) -> MultipleServicesCreditControl:
+        asked = sound(group, now)
+        group.open_up()
+        return asked
+
+    setattr(RatingGroup, "request", request)  # noqa: B010 - a fault is put into the class on purpose
+
+
+FOUND.append(Mutant("generous_until_answered", fault_of(_generous_until_answered), _generous_until_answered))
+
+
+def _redirected_for_good() -> None:
+    """A RAR does not end a redirection."""
+    sound = RatingGroup.reauthorise
+
+    def reauthorise(group: RatingGroup) -> None:
+        if group.refusal is None:
+            sound(group)
+
+    setattr(RatingGroup, "reauthorise", reauthorise)  # noqa: B010
+
+
+FOUND.append(Mutant("redirected_for_good", fault_of(_redirected_for_good), _redirected_for_good))
+
+
+@on_told
+def no_holding_time_is_a_second(answer: Message, _: Message | None) -> list[bytes]:
+    """Quota-Holding-Time 0 is taken for the shortest there is."""
+    short = avp("Quota-Holding-Time", 1)
+    return [in_services(answer, lambda item: short if item.name == "Quota-Holding-Time" and not item.number else None)]
+
+
+def _since_the_first_answer() -> None:
+    """Validity-Time counts from the first answer of a session."""
+    began: dict[str, float] = {}
+
+    def told(answer: Message, _: Message | None) -> list[bytes]:
+        start = began.setdefault(answer.session_id or "", time.monotonic())
+        gone = int(time.monotonic() - start)
+
+        def less(item: Avp) -> bytes | None:
+            return avp(item.name, max(1, (item.number or 0) - gone)) if item.name == "Validity-Time" else None
+
+        return [in_services(answer, less)]
+
+    told.__name__, told.__doc__ = "validity_since_the_first_answer", _since_the_first_answer.__doc__
+    on_told(told)
+
+
+_since_the_first_answer()
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+@on_asked
+def rating_group_untold(request: Message) -> list[bytes]:
+    """CCR-I asks for units without naming a rating group."""
+    if request.tree.number("CC-Request-Type") != 1:
+        return [request.octets]
+    return [in_services(request, lambda item: b"" if item.name == "Rating-Group" else None)]
+
+
+@on_asked
+def time_untold(request: Message) -> list[bytes]:
+    """Event-Timestamp is not sent."""
+    return [replaced(request, lambda item: b"" if item.name == "Event-Timestamp" else None)]
+
+
+@on_asked
+def redirected_users_ask(request: Message) -> list[bytes]:
+    """Every CCR-U asks for units, that of a user who is to be redirected as well."""
+    if request.tree.number("CC-Request-Type") != 2:
+        return [request.octets]
+
+    def service(item: Avp) -> bytes | None:
+        lacks = item.name == "Multiple-Services-Credit-Control" and item.tree.first("Requested-Service-Unit") is None
+        return avp(item.name, [avp("Requested-Service-Unit", []), item.data]) if lacks else None
+
+    return [replaced(request, service)]
+
+
+MUTANTS: tuple[Mutant, ...] = tuple(FOUND)
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
