@@ -52,7 +52,7 @@ class JsonLines(logging.Formatter):
         line |= getattr(record, "what", {})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(line).decode()
+        return msgspec.json.encode(line, enc_hook=str).decode()
 
 
 def set_up(form: Literal["text", "json"], level: str) -> None:

@@ -1,5 +1,6 @@
 """Lines of the log that take time to come about: deadlines, as text."""
 
+import json
 import logging
 
 import pytest
@@ -8,7 +9,7 @@ from ocs.bench.loads import WIFI, ccr, imsi, provisioning
 from ocs.charging.commands import Charge, Expire, Provision
 from ocs.charging.engine import Engine
 from ocs.gy.messages import CcRequestType
-from ocs.logs import Teller, TextLines
+from ocs.logs import JsonLines, Teller, TextLines
 
 START = 1_767_225_600_000_000
 
@@ -33,3 +34,16 @@ def test_deadlines_are_told_with_session_and_subscriber(caplog: pytest.LogCaptur
 def test_a_value_that_would_break_its_line_stands_in_quotes() -> None:
     record = logging.makeLogRecord({"msg": "alarm", "levelname": "WARNING", "what": {"text": 'a "b"\nc', "n": 5}})
     assert TextLines().format(record).endswith(' warning alarm text="a \\"b\\"\\nc" n=5')
+
+
+def test_a_line_of_json_has_whatever_belongs_to_the_event() -> None:
+    what = {"reason": ValueError("in use"), "rating_groups": ["200:4012"], "n": 5}
+    record = logging.makeLogRecord({"msg": "standing by", "levelname": "WARNING", "what": what, "created": 1.5})
+    assert json.loads(JsonLines().format(record)) == {
+        "at": "1970-01-01T00:00:01.500Z",
+        "level": "warning",
+        "event": "standing by",
+        "reason": "in use",
+        "rating_groups": ["200:4012"],
+        "n": 5,
+    }
