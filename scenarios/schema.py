@@ -236,6 +236,8 @@ class Scenario(FileModel):
             yield from self._time_problems(at, event)
             if not isinstance(event, CarEvent):
                 continue
+            if isinstance(event, SellEvent) and self.faulty:
+                yield (*at, "do"), "on a network that goes wrong nobody would know whose the octets are that get lost"
             group_or_none = groups.get(event.group or "") or vehicles.get(event.vehicle or "")
             if group_or_none is None:
                 field, name = ("group", event.group) if event.group is not None else ("vehicle", event.vehicle)
