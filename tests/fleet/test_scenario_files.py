@@ -1,20 +1,22 @@
 """What a scenario file says of its fleet: lived through with every application, and told when it is wrong."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
 
 from ocs.files import FileError
-from ocs.units import DAY, utc
+from ocs.units import DAY, HOUR, SECOND, utc
 from scenarios.cars import car_of
 from scenarios.evidence import apn_of
 from scenarios.issue import issue
 from scenarios.loading import load
-from scenarios.runner import Run, run
+from scenarios.runner import Run, run, witness
 from scenarios.schema import Scenario
 from scenarios.sharded.run import run_fleet
-from sim.world import Exchange
+from sim.connection import _Running, _used_up
+from sim.fleet.drivers import Taste, Willing
+from sim.fleet.streams import stream
 
 EVERY_APPLICATION = Path(__file__).parent / "every_application.yaml"
 BEGINS = load(EVERY_APPLICATION).begins
@@ -98,13 +100,32 @@ def test_drivers_who_weigh_prices_buy_and_give_up_by_themselves(tmp_path: Path) 
     bought = Counter(purchase.bundle_id for purchase in lived.evidence.purchases)
     assert bought["trial"] == 12
     assert bought["1gb"] + bought["small"] > 3
-    last_wifi = Counter(exchange.vehicle for exchange in lived.evidence.exchanges if _on(exchange, "wifi") > 3)
-    assert set(last_wifi) < {exchange.vehicle for exchange in lived.evidence.exchanges}
 
 
-def _on(exchange: Exchange, apn: str) -> int:
-    """The day of an exchange on an APN, from 0; -1 for others."""
-    return (exchange.at - BEGINS) // DAY if apn_of(exchange.request) == apn else -1
+def test_a_driver_whose_patience_is_over_attaches_no_more(tmp_path: Path) -> None:
+    text = EVERY_APPLICATION.read_text(encoding="utf-8")
+    text = text.replace("top_up_probability: 0.7, delay: 1 h, bundle: 1gb", "willingness: {median: 0.01}, patience: 1")
+    text = text.replace("apn: car.acme, rating_groups: [200, 201]", "apn: wifi, rating_groups: [200]")
+    path = tmp_path / "poor.yaml"
+    path.write_text(text, encoding="utf-8")
+    evidence, _ = witness(load(path), 1)
+    refused: dict[str, list[int]] = defaultdict(list)
+    for exchange in evidence.exchanges:
+        if apn_of(exchange.request) == "wifi" and exchange.answer and exchange.answer.result_code == 4012:
+            refused[exchange.vehicle].append(exchange.at)
+    assert len(refused) > 6
+    given_up = 0
+    for vehicle, moments in refused.items():
+        patience = Willing(stream(1, vehicle, "driver", "wifi"), Taste((), patience_cuts=1.0), BEGINS).patience
+        cuts = [moments[0]]
+        for at in moments:
+            if at - cuts[-1] >= DAY:
+                cuts.append(at)
+        assert len(cuts) <= patience + 1
+        if len(cuts) == patience + 1:
+            given_up += 1
+            assert moments[-1] - cuts[-1] < 4 * HOUR  # The trip that they are on.
+    assert given_up > 3
 
 
 def test_a_fleet_in_shards_is_the_same_to_the_byte_with_all_that_cars_can_do(tmp_path: Path) -> None:
@@ -118,3 +139,15 @@ def test_a_fleet_in_shards_is_the_same_to_the_byte_with_all_that_cars_can_do(tmp
     assert len(parts.shards) == 3
     assert parts.evidence.documents == whole.evidence.documents
     assert parts.verdict.as_data() == whole.verdict.as_data()
+
+
+def test_several_flows_share_a_quota_to_the_microsecond() -> None:
+    flows = [_Running(BEGINS, 0, 10**9, 1_234), _Running(BEGINS - 777, 5, 10**9, 98_765)]
+
+    def due(at: int) -> int:
+        return sum((at - flow.since) * flow.rate // SECOND - flow.passed for flow in flows)
+
+    for octets in (1, 1_000, 10_000_000):
+        at = _used_up(flows, octets, BEGINS)
+        assert due(at) >= octets
+        assert at == BEGINS or due(at - 1) < octets
