@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from conformance.cases import Case, cases
@@ -21,6 +22,8 @@ BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 
 _GATEWAYS = 3
 """Gateways for each OCS that is tested at a time."""
+_AT_ONCE = 40
+"""Cases that are run before anybody looks whether a mutant has been found."""
 _NEVER = ("ROB-1", "ROB-2", "RFC8506-13-2")
 """Cases that only cost time here: load."""
 
@@ -46,15 +49,24 @@ def quick_cases(side: str = "ocs") -> list[Case]:
     return [case for case in found if not case.id.startswith(("RFC3539", "RFC6733-5.6.1-2", "RFC6733-5.6-3"))]
 
 
-def kill(mutant: Mutant, chosen: Sequence[Case], workers: int = 8) -> Killed:
-    """Runs cases against a mutant."""
-    if mutant in OF_A_GATEWAY:
-        with started_gateway(mutant.name) as (ics, station):
-            result = run_gateway_cases(ics, station, [case for case in chosen if case.side == "pgw"])
-    else:
-        with started_node(mutant.name) as ics:
-            result = run_cases(ics, [case for case in chosen if case.side == "ocs"], workers=workers)
-    return Killed(mutant, tuple(failed_rows(result)), tuple(killers(result)), result.trouble)
+def kill(mutant: Mutant, chosen: Sequence[Case], workers: int = 8, *, enough: bool = False) -> Killed:
+    """Runs cases against a mutant; with `enough`, no more of them when it has been found."""
+    size = _AT_ONCE if enough else max(1, len(chosen))
+    killed = Killed(mutant, (), (), "")
+    gateway = mutant in OF_A_GATEWAY
+    wanted = [case for case in chosen if case.side == ("pgw" if gateway else "ocs")]
+    with ExitStack() as stack:
+        if gateway:
+            ics, station = stack.enter_context(started_gateway(mutant.name))
+        else:
+            ics = stack.enter_context(started_node(mutant.name))
+        for start in range(0, len(wanted), size):
+            part = wanted[start : start + size]
+            result = run_gateway_cases(ics, station, part) if gateway else run_cases(ics, part, workers=workers)
+            killed = Killed(mutant, tuple(failed_rows(result)), tuple(killers(result)), result.trouble)
+            if not killed.survived:
+                break
+    return killed
 
 
 def failed_rows(result: RunResult) -> list[str]:
