@@ -82,11 +82,16 @@ class Application:
     def wants(self, now: int) -> bool:
         """Whether a flow is running or begins now."""
         if self.running is None and self._ahead and self._ahead[0].at <= now:
-            flow = self._ahead.popleft()
-            self.running = _Running(now, 0, flow.octets, flow.rate)
-            if not self._ahead:
-                self._ahead.extend(islice(self._flows, 1))
+            self.begin(now)
         return self.running is not None
+
+    def begin(self, now: int) -> _Running:
+        """The next flow begins."""
+        flow = self._ahead.popleft()
+        if not self._ahead:
+            self._ahead.extend(islice(self._flows, 1))
+        self.running = running = _Running(now, 0, flow.octets, flow.rate)
+        return running
 
     def next_start(self) -> int | None:
         """When the next flow begins, if none is running."""
@@ -210,12 +215,39 @@ class Connection:
 
     def catch_up(self, now: int) -> None:
         """Let everything pass that has passed by now, flows that began and ended since the last look included."""
-        while self._asleep and (moment := self._next_of_flows()) is not None and moment < now:
+        session = self._session
+        if self._asleep and session is not None:
+            if self._shared:
+                self._run_together(now)
+            else:
+                for application in self._applications:
+                    self._run_through(application, session, now)
+        self._asleep = False
+        self._pass(now)
+
+    def _run_through(self, application: Application, session: GySession, now: int) -> None:
+        """Let the flows of one application pass that are done before `now`."""
+        looked, free = self._passed_until, 0
+        while True:
+            flow = application.running
+            if flow is None:
+                start = application.next_start()
+                if start is None or start >= now or free >= now:
+                    return
+                flow = application.begin(start if start > free else free)
+            free = flow.done_at()
+            if free >= now:
+                return
+            began = flow.since if flow.since > looked else looked
+            self._let_pass(application, session, flow.left, began, free)
+            application.running = None
+
+    def _run_together(self, now: int) -> None:
+        """The same where applications use one quota: moment by moment."""
+        while (moment := self._next_of_flows()) is not None and moment < now:
             self._pass(moment)
             for application in self._applications:
                 application.wants(moment)
-        self._asleep = False
-        self._pass(now)
 
     def _next_of_flows(self) -> int | None:
         """When the next flow begins or is done, while quota lasts."""
@@ -250,13 +282,18 @@ class Connection:
             due = (now - flow.since) * flow.rate // SECOND - flow.passed
             octets = min(due, flow.left, session.passable(application.rating_group))
             if octets > 0:
-                self._truth.passed(self.vehicle, self.apn, application.rating_group, start, now, octets)
-                up = application.uplink(octets)
-                session.count(application.rating_group, up, octets - up, now)
+                began = flow.since if flow.since > start else start
+                self._let_pass(application, session, octets, began, now)
                 flow.passed += octets
                 flow.left -= octets
                 if not flow.left:
                     application.running = None
+
+    def _let_pass(self, application: Application, session: GySession, octets: int, began: int, now: int) -> None:
+        rating_group = application.rating_group
+        self._truth.passed(self.vehicle, self.apn, rating_group, began, now, octets)
+        up = application.uplink(octets)
+        session.count(rating_group, up, octets - up, now)
 
     def _serve(self, application: Application, now: int) -> None:
         """A flow is there: if it cannot pass, ask for units, or for a session."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """Octets that went through the data path of one car between `start` and `end`, microseconds UTC."""
 
     vehicle: str
@@ -18,7 +17,7 @@ class Step:
 
 
 class Truth:
-    """All steps, in the order in which they ended."""
+    """All steps; those of one car and rating group in the order in which they ended."""
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
