@@ -18,7 +18,7 @@ import socket
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -26,6 +26,7 @@ from ocs import overview
 from ocs.address import Database, Store
 from ocs.changeset import changeset
 from ocs.charging.commands import ChangePlan, ChangeProfile, Command, MoveSim, Provision, Receipt, SetStatus, TopUp
+from ocs.charging.state import State
 from ocs.inventory.provisioning import Provisioning
 from ocs.service import EngineFaultError, Service
 from ocs.store.journal import StoreError
@@ -82,8 +83,6 @@ async def _answer(line: bytes, service: Service, shutdown: Callable[[], None], m
     try:
         asked = msgspec.json.decode(line, type=dict[str, Any])
         do, body = asked["do"], asked.get("body", {})
-        if do in _VIEWS:
-            return list(_VIEWS[do](service.state, body.get("imsi")))
         if do == "status":
             return {"ready": service.ready, "journal_rows": service.rows, "journal_lag_rows": service.lag}
         if do == "metrics":
@@ -91,27 +90,54 @@ async def _answer(line: bytes, service: Service, shutdown: Callable[[], None], m
         if do == "shutdown":
             shutdown()
             return Receipt("shutting down")
-        if do == "align":
-            return await _align(body, service)
         if do == "checkpoint":
             return Receipt(f"row {await service.checkpoint()}")
-        return await service.execute(_command(do, body))
+    except (KeyError, ValueError) as error:
+        return Receipt("", f"not understood: {error!r}")
+    except StoreError as error:
+        return Receipt("", f"not done: {error}")
+    return await answer(do, body, service)
+
+
+class Office(Protocol):
+    """An OCS that takes orders: one that serves, or a store that none is running on."""
+
+    @property
+    def state(self) -> State:
+        """What it holds."""
+
+    async def execute(self, command: Command) -> Receipt | None:
+        """Do what is ordered, durably.
+
+        Raises:
+            StoreError, EngineFaultError: it was not done.
+        """
+
+
+async def answer(do: str, body: dict[str, Any], office: Office) -> Any:
+    """What is answered to an order, or shown."""
+    try:
+        if do in _VIEWS:
+            return list(_VIEWS[do](office.state, body.get("imsi")))
+        if do == "align":
+            return await _align(body, office)
+        return await office.execute(_command(do, body))
     except (KeyError, ValueError) as error:  # pydantic's and msgspec's errors are ValueErrors
         return Receipt("", f"not understood: {error!r}")
     except (StoreError, EngineFaultError) as error:
         return Receipt("", f"not done: {error}")
 
 
-async def _align(body: dict[str, Any], service: Service) -> dict[str, Any]:
+async def _align(body: dict[str, Any], office: Office) -> dict[str, Any]:
     """Do what a provisioning file says; with `dry_run` only tell it. `settle`: open sessions may get another payer."""
     wanted = Provisioning.model_validate_json(msgspec.json.encode(body["provisioning"]))
     who = {name: body.get(name, "") for name in ("request_id", "by", "reason")}
-    found = changeset(service.state, wanted, **who)
+    found = changeset(office.state, wanted, **who)
     mistakes = found.mistakes + ([] if body.get("settle") else found.stranded)
     done = 0
     if not mistakes and not body.get("dry_run"):
         for command in found.commands:
-            receipt = await service.execute(command)
+            receipt = await office.execute(command)
             if receipt is not None and receipt.error:
                 mistakes += receipt.error.split("; ")
                 break

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -14,6 +17,7 @@ from typer.core import TyperCommand
 
 from ocs import control
 from ocs.address import Store, store
+from ocs.store.journal import StoreError
 
 _WHOLE: Final = frozenset({"imsi", "number", "type", "at", "answer"})
 """Columns that are not broken over lines."""
@@ -55,14 +59,61 @@ class OperatorCommand(TyperCommand):
             raise bad(*wrong, f"Try '{ctx.command_path} --help' for help.") from None
 
 
+Ask = Callable[[str, dict[str, Any]], Any]
+"""An order, or a view, by name and what it is about; gives the answer."""
+
+
+@contextmanager
+def office(db: str | None, path: Path | None) -> Iterator[Ask]:
+    """Whoever takes orders: the running OCS whose store or control socket is given, or the store if none is running."""
+    store = store_of(db) if db is not None else None
+    if path is None:
+        if store is None:
+            raise bad("expected --control PATH or --db URL: which OCS?")
+        path = control.beside(store)
+        if not control.listens(path) and (not isinstance(store, Path) or store.exists()):
+            with _resting(store) as ask:
+                yield ask
+            return
+    where = path
+
+    def ask_it(do: str, body: dict[str, Any]) -> Any:
+        try:
+            return control.ask(where, do, body)
+        except control.ControlError as error:
+            raise bad(str(error)) from None
+
+    yield ask_it
+
+
+@contextmanager
+def _resting(store: Store) -> Iterator[Ask]:
+    from ocs.resting import Resting  # few commands meet a store at rest
+
+    try:
+        resting = Resting(store)
+    except StoreError as error:
+        raise bad(f"--db {error}") from None
+    try:
+        yield lambda do, body: msgspec.json.decode(msgspec.json.encode(asyncio.run(control.answer(do, body, resting))))
+    finally:
+        resting.close()
+
+
 def asked(db: str | None, path: Path | None, do: str, body: dict[str, Any] | None = None) -> Any:
-    """What the running OCS answers whose store or control socket is given."""
+    """What is answered by whoever takes orders: `office`."""
+    with office(db, path) as ask:
+        return ask(do, body or {})
+
+
+def asked_of_a_server(db: str | None, path: Path | None, do: str) -> Any:
+    """What a running OCS answers."""
     if path is None:
         if db is None:
             raise bad("expected --control PATH or --db URL: which OCS?")
         path = control.beside(store_of(db))
     try:
-        return control.ask(path, do, body)
+        return control.ask(path, do)
     except control.ControlError as error:
         raise bad(str(error)) from None
 

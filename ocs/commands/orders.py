@@ -13,7 +13,21 @@ from typing import Annotated, Any, Final, cast
 import typer
 
 from ocs.changeset import Difference, parts_of
-from ocs.commands.options import AsJson, By, ControlPath, Db, Reason, RequestId, asked, bad, errors, refused
+from ocs.commands.options import (
+    AsJson,
+    Ask,
+    By,
+    ControlPath,
+    Db,
+    Reason,
+    RequestId,
+    asked,
+    asked_of_a_server,
+    bad,
+    errors,
+    office,
+    refused,
+)
 from ocs.files import FileError
 from ocs.inventory.provisioning import Provisioning, load_provisioning
 
@@ -158,44 +172,48 @@ def provision(
         raise bad(*map(str, error.mistakes)) from None
     request_id = request_id or str(uuid.uuid4())
     body = {"by": by, "reason": reason, "settle": open_sessions is OpenSessions.SETTLE}
-
-    def align(number: int, part: Provisioning, *, dry_run: bool) -> dict[str, Any]:
-        content = json.loads(part.model_dump_json(exclude_unset=True))
-        more = {"provisioning": content, "request_id": f"{request_id}/{number}", "dry_run": dry_run}
-        answer = asked(db, control_path, "align", {**body, **more})
-        if "mistakes" not in answer:  # a receipt that says no
-            raise refused(answer["error"])
-        return cast(dict[str, Any], answer)
-
-    parts = list(enumerate(parts_of(wanted)))
-    told = [align(number, part, dry_run=True) for number, part in parts]
-    differences = list({(item["kind"], item["id"]): item for answer in told for item in answer["differences"]}.values())
-    if as_json:
-        typer.echo(json.dumps(differences, indent=2))
-    else:
-        for line in _told(differences):
-            typer.echo(line)
-    changing = {item["id"] for item in differences if item["kind"] == "profile"}
-    for profile in wanted.profiles:
-        if profile.id in changing:
-            for remark in profile.remarks():
-                errors.print(f"note: {remark}")
-    mistakes = list(dict.fromkeys(mistake for answer in told for mistake in answer["mistakes"]))
-    if mistakes:
-        if any(answer["stranded"] for answer in told) and not body["settle"]:
-            mistakes.append(
-                "--open-sessions settle: what was granted settles with who pays now, what follows with the other"
-            )
-        raise refused(*mistakes)
-    if dry_run:
-        return
-    for (number, part), answer in zip(parts, told, strict=True):
-        if answer["differences"]:
-            wrong = align(number, part, dry_run=False)["mistakes"]
-            if wrong:
-                raise refused(*wrong)
+    parts = [(part, {**body, "request_id": f"{request_id}/{number}"}) for number, part in enumerate(parts_of(wanted))]
+    with office(db, control_path) as ask:
+        told = [_align(ask, part, {**body, "dry_run": True}) for part, body in parts]
+        differences = _whole(told)
+        if as_json:
+            typer.echo(json.dumps(differences, indent=2))
+        else:
+            for line in _told(differences):
+                typer.echo(line)
+        changing = {item["id"] for item in differences if item["kind"] == "profile"}
+        for profile in wanted.profiles:
+            if profile.id in changing:
+                for remark in profile.remarks():
+                    errors.print(f"note: {remark}")
+        mistakes = list(dict.fromkeys(mistake for answer in told for mistake in answer["mistakes"]))
+        if mistakes:
+            if any(answer["stranded"] for answer in told) and open_sessions is OpenSessions.REFUSE:
+                mistakes.append(
+                    "--open-sessions settle: what was granted settles with who pays now, what follows with the other"
+                )
+            raise refused(*mistakes)
+        if dry_run:
+            return
+        for (part, body), answer in zip(parts, told, strict=True):
+            if answer["differences"]:
+                wrong = _align(ask, part, body)["mistakes"]
+                if wrong:
+                    raise refused(*wrong)
     if not as_json:
         typer.echo(f"{_counted(differences)} (request id {request_id})" if differences else "nothing to do")
+
+
+def _align(ask: Ask, part: Provisioning, body: dict[str, Any]) -> dict[str, Any]:
+    answer = ask("align", {**body, "provisioning": json.loads(part.model_dump_json(exclude_unset=True))})
+    if "mistakes" not in answer:  # a receipt that says no
+        raise refused(answer["error"])
+    return cast(dict[str, Any], answer)
+
+
+def _whole(told: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """The differences of all parts, each once."""
+    return list({(item["kind"], item["id"]): item for answer in told for item in answer["differences"]}.values())
 
 
 _TOLD: Final = 10
@@ -220,12 +238,12 @@ def _counted(differences: list[dict[str, str]]) -> str:
 
 def checkpoint(db: Db = None, control_path: ControlPath = None) -> None:
     """Make the next restart quick."""
-    typer.echo(f"checkpoint at {_accepted(asked(db, control_path, 'checkpoint'))}")
+    typer.echo(f"checkpoint at {_accepted(asked_of_a_server(db, control_path, 'checkpoint'))}")
 
 
 def shutdown(db: Db = None, control_path: ControlPath = None) -> None:
     """End the OCS."""
-    typer.echo(asked(db, control_path, "shutdown")["reference"])
+    typer.echo(asked_of_a_server(db, control_path, "shutdown")["reference"])
 
 
 def _order(do: str, body: dict[str, Any], db: str | None, path: Path | None, request_id: str | None) -> None:

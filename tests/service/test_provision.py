@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from ocs.store.sqlite import SqliteJournal
 from splitsim import app
 from tests.inventory.test_provisioning import EXPECTED
 from tests.inventory.test_provisioning import FILE as FIFTEEN
@@ -81,6 +82,32 @@ def test_a_restart_takes_the_file_that_was_provisioned_last(tmp_path: Path) -> N
         assert running.stop() == 0
     with Served(tmp_path, *words) as running:
         assert running.stop() == 0
+
+
+def test_a_store_that_nobody_serves_takes_orders_too(tmp_path: Path) -> None:
+    db = ["--db", f"sqlite:///{tmp_path}/ocs.db"]
+
+    def command(*words: str, status: int = 0) -> str:
+        result = CliRunner().invoke(app, [*words, *db], env={"COLUMNS": "200"})
+        assert result.exit_code == status, result.output
+        return result.output
+
+    assert "is `splitsim serve` running?" in command("provision", str(DEMO), status=2)
+    assert not list(tmp_path.iterdir())  # whoever mistypes a store makes none
+    journal = SqliteJournal(tmp_path / "ocs.db")
+    assert "in use by another process" in command("provision", str(DEMO), status=2)
+    journal.close()
+    assert "+ SIM 001010000000001" in command("provision", str(DEMO))
+    assert command("provision", str(DEMO)) == "nothing to do\n"
+    command("topup", "001010000000002", "1gb", "--request-id", "r1")
+    command("topup", "001010000000002", "1gb", "--request-id", "r1")
+    assert "sells no bundle" in command("topup", "001010000000002", "9gb", status=1)
+    (wifi,) = (
+        row for row in json.loads(command("usage", "--imsi", "001010000000002", "--json")) if row["split"] == "wifi"
+    )
+    assert wifi["remaining"] == 1_010_000_000
+    history = json.loads(command("history", "001010000000002", "--json"))
+    assert {row["request_id"].split("/")[-1] for row in history} == {"new"}
 
 
 def test_a_file_with_fifteen_mistakes_tells_them_all_and_changes_nothing(said: Said) -> None:
