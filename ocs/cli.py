@@ -31,7 +31,7 @@ def add_commands(app: typer.Typer) -> None:
     command("plan", help="Change the price plan of one split of a SIM.")(plan)
     command("profile", help="Give a SIM another profile, or other payers: the car was sold.")(profile)
     command("move", help="Give a SIM to another account; its splits keep their payers.")(move)
-    command("provision", help="Make a running OCS hold what a file says; tells what changes.")(provision)
+    command("provision", help="Make an OCS hold what a file says; tells what changes.")(provision)
     command("checkpoint", help="Keep the state of a running OCS: its next restart is quick.")(checkpoint)
     command("shutdown", help="End a running OCS in order.")(shutdown)
     command("sims", help="SIMs and their subscriptions.")(sims)

@@ -1,4 +1,4 @@
-"""Commands to a running OCS, through its control socket. Said again with the same request id, they change nothing."""
+"""Orders to an OCS, running or at rest. Said again with the same request id, they change nothing."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def provision(
     ] = OpenSessions.REFUSE,
     as_json: AsJson = False,
 ) -> None:
-    """Make a running OCS hold what a file says, and tell what changes. What the file does not name stays as it is."""
+    """Make an OCS hold what a file says, and tell what changes. What the file does not name stays as it is."""
     try:
         wanted = load_provisioning(file)
     except FileError as error:
