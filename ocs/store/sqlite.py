@@ -22,6 +22,10 @@ from ocs.store.rows import VERSION, Row, record_texts
 
 _PATIENCE_SECONDS: Final = 1.0
 """For another process that holds the file, as a SQL tool may: nothing can be answered meanwhile."""
+_PAGE_OCTETS: Final = 8_192
+"""Of a new file: a batch of requests takes half the writes that it takes with 4,096, and one alone no more time."""
+_LOG_OCTETS: Final = 4_194_304
+"""How long the write-ahead log grows before its pages go to their places."""
 _PAGE: Final = 5_000
 """Rows read at once."""
 _INSERT_JOURNAL: Final = "INSERT INTO journal VALUES (?, ?, ?, ?, ?)"
@@ -47,7 +51,9 @@ class SqliteJournal:
         self._lock = _own(path)
         try:
             self._db = sqlite3.connect(path, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False)
+            self._db.execute(f"PRAGMA page_size = {_PAGE_OCTETS}")
             self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_OCTETS // _PAGE_OCTETS}")
             self._db.execute("PRAGMA synchronous = FULL")
             self._make(self._db.execute("PRAGMA user_version").fetchone()[0])
             self.last = self._db.execute("SELECT coalesce(max(sequence), 0) FROM journal").fetchone()[0]
