@@ -66,7 +66,8 @@ def _tell(share: Share, purchases: Iterable[Purchase], steps: Iterable[Step], en
     events += [(step.end, 1, step) for step in steps]
     events.append((ends, 2, None))
     for at, _, event in sorted(events, key=lambda item: item[:2]):
-        ran_out = _pass_time(allowances, at)
+        # Octets that have passed up to the very instant at which validity ends were valid.
+        ran_out = _pass_time(allowances, at - 1 if isinstance(event, Step) else at)
         if ran_out is not None:
             empty_since, used_up = ran_out, False
         if isinstance(event, Step):

@@ -316,3 +316,14 @@ def test_on_a_bad_network_octets_may_be_unreported_by_a_cause_that_has_a_name(
     evidence.steps.append(Step("two-001", "wifi", 200, evidence.ends - 2, evidence.ends - 1, 77))
     assert (told("octets_add_up", evidence) == []) is known
     assert told("no_octet_after_the_last", evidence) == []
+
+
+@pytest.mark.parametrize(("late", "findings"), [(0, 0), (1, 1)])
+def test_octets_up_to_the_instant_at_which_validity_ends_are_in_order(
+    gateway: type[Gateway], late: int, findings: int
+) -> None:
+    evidence = month(gateway).evidence(twin=month(gateway, consumers=False))
+    # The bundle was bought after a day and is valid for 28.
+    end = evidence.begins + 29 * DAY + late
+    evidence.steps.append(Step("two-001", "wifi", 200, end - 500, end, 77))
+    assert len(told("no_octet_after_the_last", evidence)) == findings
