@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -12,6 +13,10 @@ import msgspec
 import pytest
 
 from ocs.billing.close import CycleClose, close_cycle
+from ocs.billing.margin import Earnings, margins
+from ocs.billing.rated import RatedRecord
+from ocs.billing.reconcile import joined, reconcile
+from ocs.billing.writing import write_rated
 from ocs.rating.cycle import cycle_named
 from ocs.records.edr import Edr, Transfer
 from ocs.records.text import write_csv
@@ -24,7 +29,7 @@ from tests.billing.viewed import assert_equal, closed, file_view, store_view
 from tests.billing.witness import Witness
 
 APRIL = cycle_named("2026-04", "Europe/Berlin", 1)
-FEW = 4
+FEW = 6
 """One of so many examples is in the main suite: a cycle closed in SQL costs a tenth of a second."""
 REFUNDED = {"included": "1 kB", "rates": [{"zone": "eu", "price": "0.10"}], "zones": {"home": ["00101"], "eu": ["262"]}}
 
@@ -66,6 +71,11 @@ def test_a_month_comes_to_the_same_and_the_witness_agrees(kind: str, seed: int, 
         ranges = closed(APRIL, books.records, view, at_once=3)
         assert_equal(close, ranges)
         assert rated(ranges) == rated([close])
+        write_rated(tmp_path / "rated.csv", ranges)
+        with (tmp_path / "rated.csv").open(newline="") as file:
+            written = [msgspec.convert(row, RatedRecord, strict=False) for row in csv.DictReader(file)]
+        assert written == [record for found in ranges for record in found.rated]
+        assert_reconciled(close, ranges)
     zone = ZoneInfo("Europe/Berlin")
     joined = {imsi: utc(at).astimezone(zone).replace(tzinfo=None) for imsi, at in books.joined.items()}
     sold = ({"fleet": "fleet", "insurer": "fleet", "wifi": "wifi"}, {"fleet": "acme", "insurer": "safe"}, joined, left)
@@ -80,6 +90,16 @@ def test_a_month_comes_to_the_same_and_the_witness_agrees(kind: str, seed: int, 
         for document in found.documents
         if document.type == "EnterpriseInvoice"
     }
+
+
+def assert_reconciled(close: CycleClose, ranges: list[CycleClose]) -> None:
+    whole, found = reconcile(close), joined([reconcile(part) for part in ranges])
+    assert (found.rows, found.differences) == (whole.rows, ())
+    assert {bucket.bucket_id: bucket for bucket in found.buckets} == {b.bucket_id: b for b in whole.buckets}
+    earnings = Earnings()
+    for part in ranges:
+        earnings.add(part)
+    assert earnings.rows() == margins(close)
 
 
 @pytest.mark.parametrize("plan", [REFUNDED, REFUNDED | {"kind": "postpaid_flex_pool"}], ids=["alone", "pool"])
