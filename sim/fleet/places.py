@@ -71,7 +71,7 @@ class Network:
     def _next_change(self, random: Random, at: int, end: int) -> int:
         if not self.node_change_seconds:
             return end
-        return min(end, at + (1 + int(random.expovariate(1 / self.node_change_seconds))) * SECOND)
+        return at + (1 + int(random.expovariate(1 / self.node_change_seconds))) * SECOND
 
 
 def _address(plmn: str, node: int) -> str:

@@ -11,6 +11,9 @@ from ocs.units import HOUR, MINUTE, SECOND, instant
 from scenarios.loading import load
 from scenarios.runner import run
 from scenarios.trips import read_trips
+from sim.fleet.applications import Wifi
+from sim.fleet.cars import Car, Use, attachments
+from sim.fleet.drivers import Habits
 from sim.fleet.trips import Trip
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -114,6 +117,16 @@ def test_cars_drive_what_the_file_says_and_nothing_else(tmp_path: Path) -> None:
     assert len([name for name in sessions if "mixed-002" in name]) == 1
     octets = next(item for item in lived.verdict.judged if item.check.name() == "octets_add_up")
     assert octets.passed
+
+
+def test_a_device_that_is_used_until_the_next_trip_attaches_once_for_each() -> None:
+    gap = (Trip(BEGINS + HOUR, BEGINS + 2 * HOUR), Trip(BEGINS + 2 * HOUR + MINUTE, BEGINS + 3 * HOUR))
+    use = Use("wifi", "w", Wifi(1_000_000), "w", "wifi", 200, Habits())
+    (part,) = attachments(Car("own-001", "001010000000001", None, (use,), trips=gap), 1, BEGINS, ENDS, BERLIN)
+    assert list(part.windows) == [
+        (BEGINS + HOUR, BEGINS + 2 * HOUR + MINUTE),
+        (BEGINS + 2 * HOUR + MINUTE, BEGINS + 3 * HOUR + 5 * MINUTE),
+    ]
 
 
 def test_mistakes_of_the_trips_come_with_those_of_the_scenario(tmp_path: Path) -> None:
