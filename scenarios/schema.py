@@ -97,7 +97,14 @@ class SellEvent(_Event):
     do: Literal["sell"]
 
 
-CarEvent = TopUpEvent | StatusEvent | CampaignEvent | SellEvent
+class PlanEvent(_Event):
+    """Another price plan for a b2b split: from the next billing cycle on, as the SIM is in billing."""
+
+    do: Literal["plan"]
+    plan: str
+
+
+CarEvent = TopUpEvent | StatusEvent | CampaignEvent | SellEvent | PlanEvent
 Event = Annotated[CarEvent | FaultEvent, Field(discriminator="do")]
 
 Chance = Annotated[float, Field(ge=0, le=1)]
@@ -306,6 +313,12 @@ class Scenario(FileModel):
                 yield (*at, "split"), "a car is sold as a whole"
             elif splits and not any(split.party == "b2c" for split in splits.values()):
                 yield (*at, "do"), f"profile {group.profile!r} has no b2c split, so nothing would change"
+        elif isinstance(event, PlanEvent):
+            plan = next((plan for plan in self.provisioning.plans if plan.id == event.plan), None)
+            if splits and (event.split is None or splits[event.split].party != "b2b"):
+                yield (*at, "split"), "name the b2b split whose plan changes: drivers keep theirs"
+            if plan is None or isinstance(plan, PrepaidIndividual):
+                yield (*at, "plan"), f"{event.plan!r}: expected a postpaid plan of this file"
         elif isinstance(event, CampaignEvent):
             if splits and splits.get(event.split or "", next(iter(splits.values()))).party != "b2b":
                 yield (*at, "split"), "a campaign is paid by a b2b split: name one"

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Literal
 
 from ocs.catalogue.plans import PrepaidIndividual
-from ocs.charging.commands import ChangeProfile, Provision, SetStatus, TopUp
+from ocs.charging.commands import ChangePlan, ChangeProfile, Provision, SetStatus, TopUp
 from ocs.charging.engine import Engine
 from ocs.inventory.history import Change
 from ocs.inventory.provisioning import Provisioning, Sim
@@ -25,6 +25,7 @@ from scenarios.schema import (
     CarEvent,
     CutEvent,
     KillEvent,
+    PlanEvent,
     RestartEvent,
     Scenario,
     SellEvent,
@@ -230,7 +231,13 @@ def _events(scenario: Scenario, sims: dict[str, Sim], cars: dict[str, Car], sold
             splits = {split.id: split.party for split in profile_splits(sold, sim)}
             if isinstance(event, SellEvent):
                 if cars[vehicle].sales:
-                    events.append(Event(at, vehicle, _sell(sim, vehicle, cars[vehicle].owner_at(at), request_id)))
+                    plans = sim.plans | _plans(scenario, vehicle, at)
+                    sale = _sell(sim, plans, vehicle, cars[vehicle].owner_at(at), request_id)
+                    events.append(Event(at, vehicle, sale))
+                continue
+            if isinstance(event, PlanEvent):
+                if event.split in splits:
+                    events.append(Event(at, vehicle, ChangePlan(sim.imsi, event.split, event.plan, request_id)))
                 continue
             if isinstance(event, StatusEvent):
                 if event.split is None or event.split in splits:
@@ -245,10 +252,20 @@ def _events(scenario: Scenario, sims: dict[str, Sim], cars: dict[str, Car], sold
     return events
 
 
-def _sell(sim: Sim, vehicle: str, owner: int, request_id: str) -> ChangeProfile:
+def _plans(scenario: Scenario, vehicle: str, at: int) -> dict[str, str]:
+    """Plans that a car's splits have got until an instant."""
+    changes = [
+        (scenario.local(event.day, event.at), event.split, event.plan)
+        for event in scenario.timeline
+        if isinstance(event, PlanEvent) and (event.vehicle == vehicle or event.group == group_of(vehicle))
+    ]
+    return {split_id: plan_id for moment, split_id, plan_id in sorted(changes) if moment <= at and split_id is not None}
+
+
+def _sell(sim: Sim, plans: dict[str, str], vehicle: str, owner: int, request_id: str) -> ChangeProfile:
     """The consumer splits go to the car's next owner."""
     payers = dict.fromkeys(sim.payers, driver_of(vehicle, owner))
-    return ChangeProfile(sim.imsi, sim.profile, payers, dict(sim.plans), request_id, reason="car sold")
+    return ChangeProfile(sim.imsi, sim.profile, payers, plans, request_id, reason="car sold")
 
 
 def _free_quota(scenario: Scenario, sold: Provisioning, sims: dict[str, Sim], cars: dict[str, Car]) -> list[Purchase]:

@@ -17,7 +17,7 @@ from ocs.units import DAY
 from scenarios.issue import issue
 from scenarios.loading import library, load
 from scenarios.runner import Run, run
-from scenarios.schema import Group, Scenario, StatusEvent, TopUpEvent
+from scenarios.schema import Group, PlanEvent, Scenario, SellEvent, StatusEvent, TopUpEvent
 from sim.world import OCS_HOST, OCS_REALM
 from splitsim import app
 
@@ -116,6 +116,8 @@ def test_a_scenario_is_billed_as_a_store_would(tmp_path: Path) -> None:
         StatusEvent(do="resume", day=12, at="08:00", vehicle="code-001"),
         StatusEvent(do="suspend", day=6, at="08:00", vehicle="shared-001", split="fleet"),
         StatusEvent(do="resume", day=33, at="08:00", vehicle="shared-001", split="fleet"),
+        PlanEvent(do="plan", day=8, at="08:00", vehicle="code-001", split="fleet", plan="telematics-20"),
+        SellEvent(do="sell", day=20, at="08:00", vehicle="code-001"),
         TopUpEvent(do="top_up", day=9, at="08:00", vehicle="shared-001", bundle="1gb"),
     )
     done, rows = lived(two_cars().model_copy(update={"timeline": timeline}))
@@ -123,7 +125,10 @@ def test_a_scenario_is_billed_as_a_store_would(tmp_path: Path) -> None:
     kinds = {line.type for document in documents for line in document.applied_customer_billing_rate}
     assert {"suspended", "purchase"} <= kinds
     ours = billed_by_the_run(documents, tmp_path / "run")
-    assert len(ours) == 6  # an invoice and two statements a month
+    assert len(ours) == 8  # an invoice and three statements a month
+    assert "telematics-20" in {
+        plan for d in documents for plan in (x.product.id for x in d.applied_customer_billing_rate)
+    }
     assert ours == billed_by_the_store(rows, tmp_path / "store")
 
 
@@ -148,3 +153,19 @@ def test_changes_of_plan_and_of_owner_are_billed_as_a_store_would(tmp_path: Path
     assert "telematics-20" in plans
     ours = billed_by_the_run(documents, tmp_path / "run")
     assert ours == billed_by_the_store(rows, tmp_path / "store")
+
+
+def test_a_change_of_plan_is_for_a_b2b_split_and_to_a_postpaid_plan() -> None:
+    moment = {"do": "plan", "day": 2, "at": "08:00", "vehicle": "code-001"}
+    wrong = (
+        PlanEvent.model_validate(moment | {"plan": "telematics-20"}),
+        PlanEvent.model_validate(moment | {"split": "wifi", "plan": "wifi-code"}),
+        PlanEvent.model_validate(moment | {"split": "fleet", "plan": "none"}),
+    )
+    found = list(two_cars().model_copy(update={"timeline": wrong}).problems())
+    assert [(place[1], place[2], message.split(":")[0]) for place, message in found] == [
+        (0, "split", "name the b2b split whose plan changes"),
+        (1, "split", "name the b2b split whose plan changes"),
+        (1, "plan", "'wifi-code'"),
+        (2, "plan", "'none'"),
+    ]
