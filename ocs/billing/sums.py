@@ -84,7 +84,7 @@ class Sums(Records):
         if not self._moved:
             self._make_movements()
             self._moved = True
-        condition, values = _of(payers)
+        condition, values = _within(payers)
         query = f'SELECT * FROM movement_{self._of} WHERE {condition} ORDER BY "at", transfer_id'
         width = len(_TRANSFER)
         rows = self._view.rows(query, values)
@@ -96,7 +96,7 @@ class Sums(Records):
 
     def edrs(self, payers: Payers) -> tuple[Edr, ...]:
         """See `Records`."""
-        condition, values = _of(payers)
+        condition, values = _within(payers)
         return tuple(self._view.records(Edr, "edr", f"cycle_id = ? AND {condition}", (self._cycle.id, *values)))
 
     def rated(self, settlements: Iterable[Settlement]) -> Iterator[RatedRecord]:
@@ -108,7 +108,7 @@ class Sums(Records):
     def write_rated(self, settlements: Iterable[Settlement], path: Path) -> None:
         """See `Records`."""
         if self._is_settled(settlements):
-            self._do(f"COPY ({_RATED}) TO {quoted(path)} (FORMAT csv, HEADER false)")
+            self._view.db.execute(f"COPY ({_RATED}) TO {quoted(path)} (FORMAT csv, HEADER false)")
         else:
             path.touch()
 
@@ -254,7 +254,7 @@ def _steps(plan: Postpaid) -> Iterator[tuple[Any, ...]]:
         yield f"{plan.id} {plan.version}", place, price.block, steps[0][1], tiers if len(tiers) > 1 else None
 
 
-def _of(payers: Payers) -> tuple[str, tuple[str, ...]]:
+def _within(payers: Payers) -> tuple[str, tuple[str, ...]]:
     """A range of payers as a condition and its values."""
     if payers.before is None:
         return "account_id >= ?", (payers.first,)
