@@ -11,7 +11,7 @@ import msgspec
 from ocs.catalogue.profiles import Party
 
 
-class Change(msgspec.Struct, frozen=True, gc=False):
+class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One subscription, or (`subscription_id` None) one physical SIM, from `at` on.
 
     `change_id` is the subject and a number that rises with each of its changes.

@@ -20,7 +20,7 @@ class BucketPart(msgspec.Struct, frozen=True, gc=False):
     amount: int
 
 
-class Edr(msgspec.Struct, frozen=True, gc=False):
+class Edr(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What one report of used units was, who pays for it, and what was decided (FT-1015.006 asks for both IMSIs).
 
     `edr_id` is Session-Id / CC-Request-Number / rating group / part, so it depends on nothing but the report.
@@ -93,7 +93,7 @@ class Edr(msgspec.Struct, frozen=True, gc=False):
 TransferKind = Literal["credit", "pending", "posted", "voided", "expired"]
 
 
-class Transfer(msgspec.Struct, frozen=True, gc=False):
+class Transfer(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One ledger line: units moved in or out of one bucket (two-phase transfer).
 
     `credit` opens a bucket; `pending` reserves; `posted` and `voided` together settle a pending one, each with a part

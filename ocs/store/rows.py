@@ -94,7 +94,7 @@ def record_texts(outcomes: Sequence[Outcome]) -> tuple[list[str], list[str], lis
 
 
 def _texts(records: Iterable[msgspec.Struct]) -> list[str]:
-    return [_encode(msgspec.structs.astuple(record)).decode() for record in records]
+    return [_encode(record).decode() for record in records]
 
 
 def _written(command: Charge) -> bytes:
