@@ -395,11 +395,12 @@ def _sold(db: str) -> tuple[list[Provisioning], list[Change]]:
 
 def _view(db: str) -> View:
     """EDRs and ledger of a store, for SQL."""
-    from ocs.store.reading import rows_as_written
+    from ocs.store.reading import last_numbers, rows_as_written
 
     where = store_of(db)
     try:
-        return View.of_texts(rows_as_written(where, Edr), rows_as_written(where, Transfer))
+        edr, transfer = last_numbers(where)
+        return View.of_texts(rows_as_written(where, Edr, edr), rows_as_written(where, Transfer, transfer))
     except StoreError as error:
         raise bad(f"--db {error}") from None
     except ModuleNotFoundError as error:

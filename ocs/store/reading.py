@@ -77,8 +77,21 @@ def edrs_as_written(store: Store) -> list[Edr]:
     return edrs
 
 
-def rows_as_written(store: Store, record: type[Edr | Transfer]) -> Iterator[pa.RecordBatch]:
-    """Every record of a type in `store`, for `ocs.billing.view`: its place from 1 on, and JSON as it stands there.
+def last_numbers(store: Store) -> tuple[int, int]:
+    """Numbers of the last EDR and of the last ledger line at one moment: what an OCS that serves writes later is more.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    last = (sa.select(sa.func.coalesce(sa.func.max(one.c.number), 0)) for one in (EDR_RECORD, TRANSFER_RECORD))
+    ((edr, transfer),) = read(store, sa.select(*(query.scalar_subquery() for query in last)))
+    return edr, transfer
+
+
+def rows_as_written(store: Store, record: type[Edr | Transfer], last: int) -> Iterator[pa.RecordBatch]:
+    """The records of a type in `store`, for `ocs.billing.view`: the place from 1 on, and JSON as it stands there.
+
+    `last`: the number of the last that is wanted.
 
     Raises:
         StoreError: it cannot be read.
@@ -86,7 +99,7 @@ def rows_as_written(store: Store, record: type[Edr | Transfer]) -> Iterator[pa.R
     import pyarrow as pa  # of the extra `report`
 
     table, place = EDR_RECORD if record is Edr else TRANSFER_RECORD, 1
-    query = sa.select(sa.cast(table.c.record, sa.Text)).order_by(table.c.number)
+    query = sa.select(sa.cast(table.c.record, sa.Text)).where(table.c.number <= last).order_by(table.c.number)
     try:
         with _engine(store).connect() as connection:
             for page in connection.execution_options(yield_per=_LARGE_PAGE).execute(query).scalars().partitions():

@@ -33,10 +33,12 @@ def test_the_view_has_what_was_written(store: Store, monkeypatch: pytest.MonkeyP
     ):
         outcomes.append(player.play(event, START + seconds * SECOND))
     journal = open_journal(store)
+    assert reading.last_numbers(store) == (0, 0)
     journal.fill(outcomes)
     journal.close()
     monkeypatch.setattr(reading, "_LARGE_PAGE", 2)
-    rows = (reading.rows_as_written(store, record) for record in (Edr, Transfer))
+    last = reading.last_numbers(store)
+    rows = (reading.rows_as_written(store, *which) for which in zip((Edr, Transfer), last, strict=True))
     with View.of_texts(*rows) as view:
         edrs = view.records(Edr, "edr")
         assert edrs == reading.edrs_as_written(store)
@@ -47,3 +49,5 @@ def test_the_view_has_what_was_written(store: Store, monkeypatch: pytest.MonkeyP
         late = view.limit(edrs=2, transfers=1, billed=1, closed=[edrs[1].cycle_id])
         assert (late, view.records(Edr, "edr")) == ([edrs[1]], [edrs[0]])
         assert len(view.records(Transfer, "transfer")) == 1
+    earlier = reading.rows_as_written(store, Edr, last[0] - 1)  # what is written later is left out
+    assert sum(batch.num_rows for batch in earlier) == len(edrs) - 1
