@@ -105,7 +105,8 @@ def suspected(bench: GatewayBench) -> None:
     bench.station.watchdog = lambda _: None
     bench.use(subscriber, GRANT)
     bench.ccr(UPDATE)
-    moved = bench.until(lambda: bool(_heard(second, UPDATE)), _tries(bench.ics))
+    suspicion = 2 * (bench.ics.timers.watchdog_seconds + 2)  # a DWR, and Tw without its answer (RFC 3539 3.4.1)
+    moved = bench.until(lambda: bool(_heard(second, UPDATE)), _tries(bench.ics) + suspicion)
     bench.check(moved, "the pending CCR-U at the second OCS", "it does not come")
     bench.check(bool(_heard(second, UPDATE)[0].flags & T_FLAG), "with the T bit", _heard(second, UPDATE)[0].title)
     bench.detach(subscriber)
