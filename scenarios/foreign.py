@@ -70,6 +70,8 @@ class ForeignRun:
     """How late the world was at most."""
     unsold: int
     """Purchases and other orders that nobody could give."""
+    pushes: int
+    """RAR and ASR that came for sessions of the fleet."""
 
     @property
     def rate(self) -> float:
@@ -85,6 +87,7 @@ class ForeignRun:
             "behind_seconds": round(self.behind_seconds, 3),
             "rate": round(self.rate, 1),
             "orders_not_given": self.unsold,
+            "pushes": self.pushes,
             "parties": {party: figures.as_data() for party, figures in self.parties.items()},
         }
 
@@ -143,6 +146,7 @@ def run_abroad(
         link.seconds,
         link.behind / 10**6,
         link.commands,
+        len(lived.pushes),
     )
 
 

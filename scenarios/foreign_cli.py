@@ -148,6 +148,8 @@ def _tell(console: Console, done: ForeignRun, ocs: str, speed: int, folder: Path
     console.print()
     if done.unsold:
         console.print(f"{done.unsold:,} purchases that drivers wanted were not made: Gy has no top-up", markup=False)
+    if done.pushes:
+        console.print(f"{done.pushes:,} RAR and ASR came for sessions of the fleet", markup=False)
     codes = {code for figures in done.parties.values() for code in (*figures.result_codes, *figures.service_codes)}
     console.print(f"Result-Codes: {', '.join(code_in_words(code) for code in sorted(codes)) or 'none'}", markup=False)
     console.print(f"as data: {folder / 'foreign.json'}", markup=False)
