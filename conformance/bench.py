@@ -220,10 +220,12 @@ class Bench:
         expected = accepted.text + (f" (tolerated: {tolerated.text})" if tolerated is not None else "")
         raise Failed(Finding(row, Verdict.FAIL, expected, reply.title))
 
-    def check(self, holds: bool, expected: str, seen: str, row: str | None = None) -> None:
-        """The case fails here unless `holds`."""
+    def check(self, holds: bool, expected: str, seen: str, *rows: str) -> None:
+        """The case fails here unless `holds`: the rows named, or the first."""
         if not holds:
-            raise Failed(Finding(row or self.rows[0], Verdict.FAIL, expected, seen))
+            first, *others = rows or self.rows[:1]
+            self.findings += [Finding(row, Verdict.FAIL, expected, seen) for row in others]
+            raise Failed(Finding(first, Verdict.FAIL, expected, seen))
 
     def prefer(self, holds: bool, expected: str, seen: str, row: str | None = None) -> None:
         """NON-STRICT unless `holds`."""
@@ -288,7 +290,7 @@ class Bench:
     ) -> None:
         """The case fails unless the free balance is `octets`."""
         free = self.free_octets(subscriber, service)
-        self.check(free == octets, f"{octets} octets free", _free(free, service or subscriber), row)
+        self.check(free == octets, f"{octets} octets free", _free(free, service or subscriber), *([row] if row else []))
 
     def known_balance(self, role: str = "prepaid") -> tuple[Subscriber, int]:
         """A subscriber for this case alone and its balance, which the SUT agrees on."""

@@ -164,10 +164,12 @@ class GatewayBench:
 
     # --- judgement ----------------------------------------------------------------------------------------------------
 
-    def check(self, holds: bool, expected: str, seen: str, row: str | None = None) -> None:
-        """The case fails here unless `holds`."""
+    def check(self, holds: bool, expected: str, seen: str, *rows: str) -> None:
+        """The case fails here unless `holds`: the rows named, or the first."""
         if not holds:
-            raise Failed(Finding(row or self.rows[0], Verdict.FAIL, expected, seen))
+            first, *others = rows or self.rows[:1]
+            self.findings += [Finding(row, Verdict.FAIL, expected, seen) for row in others]
+            raise Failed(Finding(first, Verdict.FAIL, expected, seen))
 
     def prefer(self, holds: bool, expected: str, seen: str, row: str | None = None) -> None:
         """NON-STRICT unless `holds`."""

@@ -24,6 +24,9 @@ from conformance.sut.ics import Ics
 CaseFunction = Callable[..., None]
 """Takes a `Bench`, or a `GatewayBench` where `side` is `pgw`."""
 
+_HOOK_SECONDS = 1.0
+"""A process that starts, or a request, and what it sets off."""
+
 MODULES = (
     "peer", "secured", "watchdog", "header", "grammar", "values", "duplicates", "interrogation", "services", "units",
     "quota", "final_units", "tariff", "reauthorisation", "events", "subscribers", "supervision", "robustness", "split",
@@ -45,6 +48,14 @@ class Case:
     side: Literal["ocs", "pgw"] = "ocs"
     seconds: Callable[[Ics], float] = lambda _: 0.1
     destructive: bool = False
+
+    def expected(self, ics: Ics) -> float:
+        """How long it takes about against this SUT: nothing where it would wait too long, more where hooks are worked."""
+        seconds = self.seconds(ics)
+        if seconds > ics.timers.wait_most_seconds:
+            return 0.0
+        worked = any(name in ics.hooks for row in self.requirements for name in row.needs)
+        return seconds + (_HOOK_SECONDS if worked else 0.0)
 
     @property
     def module(self) -> str:

@@ -123,7 +123,8 @@ def unknown_action(bench: Bench) -> None:
 def no_state(bench: Bench) -> None:
     """CCR-E, then CCR-U with the same Session-Id."""
     session = _message(bench)
-    bench.expect(session.event(one_unit(session), action=DIRECT_DEBITING), code(2001))
+    reply = session.event(one_unit(session), action=DIRECT_DEBITING)
+    bench.expect(reply, code(2001), row="TS32299-5.2.2.1-1")
     bench.expect(session.send(session.request(UPDATE, one_unit(session))), code(5002))
 
 

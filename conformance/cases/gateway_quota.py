@@ -333,7 +333,8 @@ def redirected(bench: GatewayBench) -> None:
     bench.check(used_octets(ccr) == GRANT and not asks, "a report without Requested-Service-Unit", ccr.title)
     bench.script(bench.granting(GRANT))
     bench.station.reauthorise(ccr)
-    bench.ccr(UPDATE, number=2)
+    again = bench.maybe_ccr(UPDATE, number=2, within=bench.ics.timers.answer_seconds)
+    bench.check(again is not None, "a CCR-U after the RAR", "it does not come", "RFC8506-5.6.2-4")
     bench.check(bench.use(subscriber, 10_000) == 10_000, "traffic passes again", "it does not", "RFC8506-5.6.2-4")
 
 

@@ -183,7 +183,8 @@ def second_connection(bench: Bench) -> None:
     first_lives = not first.closed_by_peer and isinstance(first.alive(), Message)
     second_lives = accepted and not second.closed_by_peer and isinstance(second.alive(), Message)
     seen = f"first {'open' if first_lives else 'gone'}, second {'open' if second_lives else 'gone'}"
-    bench.check(first_lives != second_lives, "exactly one of the two connections stays, and answers", seen)
+    bench.check(first_lives != second_lives, "exactly one of the two connections stays, and answers", seen,
+                "RFC6733-5.6-1", "RFC6733-2.1-1")  # fmt: skip
     bench.prefer(first_lives, "the first, which is alive: R-Reject", seen)
     survivor = first if first_lives else second
     survivor.capabilities = first.capabilities

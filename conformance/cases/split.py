@@ -299,6 +299,7 @@ def vsim_is_data_only(bench: Bench) -> None:
 def ordinary_sim(bench: Bench) -> None:
     """A SIM without any split."""
     subscriber = bench.one("ordinary")
-    session, octets = bench.opened(subscriber)
-    bench.expect(session.update(used=octets), granted(session.rating_group))
+    session = bench.session(subscriber)
+    reply = bench.answer(bench.expect(session.initial(), granted(session.rating_group)))
+    bench.expect(session.update(used=reply.granted_octets), granted(session.rating_group))
     bench.expect(session.terminate(used=1), code(2001))

@@ -58,6 +58,8 @@ _beside_grants(
     "threshold_of_a_gigabyte", "Volume-Quota-Threshold is a gigabyte, whatever is granted",
     avp("Volume-Quota-Threshold", 10**9),
 )  # fmt: skip
+_beside_grants("unit_threshold_everywhere", "Unit-Quota-Threshold stands beside grants of octets",
+               avp("Unit-Quota-Threshold", 1))  # fmt: skip
 _beside_grants(
     "consumption_time_everywhere", "Quota-Consumption-Time stands beside every grant", avp("Quota-Consumption-Time", 10)
 )

@@ -89,6 +89,21 @@ def reauthorisation_for_ever(apply: Apply) -> Apply:
 
 
 @around
+def reauthorisation_insists(apply: Apply) -> Apply:
+    """A RAR whose answer is no success is sent again."""
+    last: dict[str, Rar] = {}
+
+    def charge(command: Command, now: int) -> Outcome:
+        outcome = apply(command, now)
+        last.update({push.session_id: push for push in outcome.pushes if isinstance(push, Rar)})
+        if isinstance(command, PushAnswered) and command.session_id in last and (command.result_code or 0) >= 3000:
+            outcome.pushes.append(last[command.session_id])
+        return outcome
+
+    return charge
+
+
+@around
 def reauthorisation_of_the_other(apply: Apply) -> Apply:
     """A RAR names the car maker's rating group."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
-from conformance.mutants.front import in_services, replaced
+from conformance.mutants.front import in_services, rebuilt, replaced
 from conformance.mutants.mutant import Mutant, fault_of
 from conformance.mutants.pgw_faults import FOUND, on_asked, on_told
 from conformance.wire.avp import Avp, avp
 from conformance.wire.message import Message
 from ocs.gy.client import GyClient
-from ocs.gy.messages import MultipleServicesCreditControl
+from ocs.gy.messages import FinalUnitIndication, MultipleServicesCreditControl, ReportingReason
 from sim.pgw.quota import RatingGroup
 from sim.pgw.uplink import Uplink
 
@@ -100,6 +100,66 @@ def _redirected_for_good() -> None:
 
 
 FOUND.append(Mutant("redirected_for_good", fault_of(_redirected_for_good), _redirected_for_good))
+
+
+def _reported_without_units() -> None:
+    """A redirection without units is reported like one whose units are used."""
+    sound = RatingGroup._end
+
+    def end(group: RatingGroup, final: FinalUnitIndication) -> None:
+        sound(group, final)
+        if group.reason is None and not group._holds:
+            group.reason = ReportingReason.QUOTA_EXHAUSTED
+
+    setattr(RatingGroup, "_end", end)  # noqa: B010
+
+
+FOUND.append(Mutant("reported_without_units", fault_of(_reported_without_units), _reported_without_units))
+
+
+def _refused_groups_ask_on() -> None:
+    """A rating group that was refused is asked for again with its next packet."""
+    sound = RatingGroup._refuse
+
+    def refuse(group: RatingGroup, code: int, validity: int | None, _: int | None) -> None:
+        sound(group, code, validity, 0)
+
+    setattr(RatingGroup, "_refuse", refuse)  # noqa: B010
+
+
+FOUND.append(Mutant("refused_groups_ask_on", fault_of(_refused_groups_ask_on), _refused_groups_ask_on))
+
+
+@on_told
+def final_units_without_limit(answer: Message, _: Message | None) -> list[bytes]:
+    """Final units of which no number is told are as many as the user likes."""
+
+    def service(item: Avp) -> bytes | None:
+        final = item.tree.first("Final-Unit-Indication") is not None and item.tree.first("Granted-Service-Unit") is None
+        if item.name != "Multiple-Services-Credit-Control" or not final:
+            return None
+        return avp(item.name, [avp("Granted-Service-Unit", [avp("CC-Total-Octets", 10**12)]), item.data])
+
+    return [replaced(answer, service)]
+
+
+@on_told
+def every_change_reported(answer: Message, _: Message | None) -> list[bytes]:
+    """Where one change of the bearer is to be reported, all are."""
+    every = avp("Trigger", [avp("Trigger-Type", kind) for kind in (1, 2, 3, 4)])
+    return [in_services(answer, lambda item: every if item.name == "Trigger" else None)]
+
+
+@on_told
+def grace_after_refusal(answer: Message, _: Message | None) -> list[bytes]:
+    """After a CCR-U that was refused at command level there is a megabyte of grace."""
+    if answer.tree.number("CC-Request-Type") != 2 or (answer.result_code or 0) < 4000:
+        return [answer.octets]
+    group = next((service.rating_group for service in answer.services), 200)
+    unit = avp("Granted-Service-Unit", [avp("CC-Total-Octets", 1_000_000)])
+    grace = avp("Multiple-Services-Credit-Control", [unit, avp("Rating-Group", group or 200), avp("Result-Code", 2001)])
+    good = Message(_coded(answer, answer.result_code or 0, 2001))
+    return [rebuilt(good, [*(item.octets for item in good.tree), grace])]
 
 
 @on_told

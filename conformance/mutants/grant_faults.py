@@ -223,3 +223,22 @@ def postpaid_cut_off() -> Treat:
         return outcome
 
     return treat
+
+
+@per_ccr
+def welcome_slice() -> Treat:
+    """Who has used up the allowance and attaches again gets one more slice."""
+    users: set[str] = set()
+
+    def treat(apply: Apply, command: Charge, now: int) -> Outcome:
+        ccr, outcome = command.ccr, apply(command, now)
+        who = "".join(one.subscription_id_data for one in ccr.subscription_id)
+        if ccr.cc_request_type is CcRequestType.INITIAL and refused(answered(outcome)) and who in users:
+            users.discard(who)
+            asking = [m.rating_group for m in ccr.multiple_services_credit_control if m.requested_service_unit]
+            outcome.answer = granting(ccr, answered(outcome), SLICE_OCTETS, asking)
+        if any(one.cc_total_octets for m in ccr.multiple_services_credit_control for one in m.used_service_unit):
+            users.add(who)
+        return outcome
+
+    return treat

@@ -9,7 +9,7 @@ from conformance.mutants.front import install, replaced, without
 from conformance.mutants.mutant import Mutant, fault_of
 from conformance.mutants.wire_faults import WIRE, on_answers, on_requests
 from conformance.wire.avp import Avp, avp
-from conformance.wire.message import CCR, CER, DPR, DWR, HEADER, P_FLAG, Message, build
+from conformance.wire.message import CCR, CER, DPR, DWR, E_FLAG, HEADER, P_FLAG, Message, build
 from ocs.gy.link import Link
 from ocs.gy.peer import Peer
 from ocs.gy.peers import PeerTable
@@ -334,3 +334,48 @@ def vendor_zero(answer: Message, _: Message | None) -> list[bytes]:
         return item.octets[:4] + bytes([item.flags | 0x80]) + size.to_bytes(3, "big") + bytes(4) + item.data
 
     return [replaced(answer, vendored) if answer.command == CCR else answer.octets]
+
+
+@on_requests
+def reserved_flags_refused(request: Message) -> list[bytes]:
+    """Requests with AVPs whose reserved flags are set are dropped."""
+    return [] if any(item.flags & 0x1F for item in request.tree) else [request.octets]
+
+
+@on_requests
+def apn_in_one_place(request: Message) -> list[bytes]:
+    """Requests whose Called-Station-Id stands outside of PS-Information are dropped."""
+    return [] if request.tree.first("Called-Station-Id") is not None else [request.octets]
+
+
+@on_requests
+def unknown_actions_debit(request: Message) -> list[bytes]:
+    """A Requested-Action that is not known is a debit."""
+    debit = avp("Requested-Action", 0)
+
+    def known(item: Avp) -> bytes | None:
+        return debit if item.name == "Requested-Action" and (item.number or 0) > 3 else None
+
+    return [replaced(request, known) if request.tree.fault is None else request.octets]
+
+
+@on_answers
+def busy_for_the_realm(answer: Message, request: Message | None) -> list[bytes]:
+    """Whoever names no Destination-Host hears that this host is too busy."""
+    if answer.command != CCR or request is None or request.tree.first("Destination-Host") is not None:
+        return [answer.octets]
+    busy = avp("Result-Code", 3004)
+    kept = [busy if item.name == "Result-Code" else item.octets for item in answer.tree
+            if item.name in ("Session-Id", "Result-Code", "Origin-Host", "Origin-Realm")]  # fmt: skip
+    return [build(CCR, b"".join(kept), flags=answer.flags | E_FLAG, hop_by_hop=answer.hop_by_hop,
+                  end_to_end=answer.end_to_end)]  # fmt: skip
+
+
+@on_answers
+def virtual_sim_told(answer: Message, _: Message | None) -> list[bytes]:
+    """Answers name the virtual SIM that pays."""
+    if answer.command != CCR or not answer.any_grant:
+        return [answer.octets]
+    virtual = avp("Subscription-Id", [avp("Subscription-Id-Type", 1), avp("Subscription-Id-Data", "999990000000001")])
+    return [build(CCR, answer.octets[HEADER:] + virtual, flags=answer.flags, hop_by_hop=answer.hop_by_hop,
+                  end_to_end=answer.end_to_end)]  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from conformance.mutants.charging import Apply, answered, refusal, services
+from conformance.mutants.charging import Apply, answered, apn_of, refusal, services
 from conformance.mutants.front import in_services, replaced
 from conformance.mutants.registering import Treat, on_ccr, per_ccr
 from conformance.mutants.wire_faults import on_requests
@@ -103,6 +103,30 @@ def imsi_needed() -> Treat:
         kinds = {one.subscription_id_type for one in command.ccr.subscription_id}
         if kinds and SubscriptionIdType.END_USER_IMSI not in kinds:
             return refusal(command.ccr, ResultCode.USER_UNKNOWN)
+        return apply(command, now)
+
+    return treat
+
+
+@per_ccr
+def profile_needed() -> Treat:
+    """A SIM without splits has nobody who pays."""
+
+    def treat(apply: Apply, command: Charge, now: int) -> Outcome:
+        if apn_of(command.ccr) == "internet":
+            return refusal(command.ccr, ResultCode.END_USER_SERVICE_DENIED)
+        return apply(command, now)
+
+    return treat
+
+
+@per_ccr
+def events_need_a_session() -> Treat:
+    """An event is refused where no session is open."""
+
+    def treat(apply: Apply, command: Charge, now: int) -> Outcome:
+        if command.ccr.cc_request_type is CcRequestType.EVENT:
+            return refusal(command.ccr, ResultCode.UNKNOWN_SESSION_ID)
         return apply(command, now)
 
     return treat
