@@ -37,7 +37,10 @@ class EnterpriseUnaffected(Check):
                 self._look_for_refusals(judgement, service, shared.get(service, []))
             else:
                 self._compare_services(judgement, service, shared.get(service, []), twin_shared.get(service, []))
+        anyhow = {_what(push) for push in evidence.twin.pushes}  # its own plan, or its SIM, has changed
         for push in pushes_to_enterprises(evidence):
+            if _what(push) in anyhow:
+                continue
             group = f" for RG {push.message.rating_group}" if isinstance(push.message, Rar) else ""
             kind = type(push.message).__name__.upper()
             what = f"{kind}{group} touched the enterprise's session {push.message.session_id}"
@@ -108,6 +111,11 @@ def pushes_to_enterprises(evidence: Evidence) -> list[Push]:
         if (owner.party == "b2b") if owner else ("b2b" in evidence.parties_on(push.vehicle, apn)):
             found.append(push)
     return found
+
+
+def _what(push: Push) -> Told:
+    rating_group = push.message.rating_group if isinstance(push.message, Rar) else None
+    return push.vehicle, push.at, type(push.message), rating_group
 
 
 def _told(ask: Ask | None) -> Told | None:

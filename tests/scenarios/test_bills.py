@@ -155,6 +155,16 @@ def test_changes_of_plan_and_of_owner_are_billed_as_a_store_would(tmp_path: Path
     assert ours == billed_by_the_store(rows, tmp_path / "store")
 
 
+def test_an_enterprise_whose_sim_is_suspended_is_not_taken_for_touched_by_the_driver() -> None:
+    timeline = (
+        StatusEvent(do="suspend", day=2, at="08:00", vehicle="code-001"),
+        StatusEvent(do="resume", day=3, at="08:00", vehicle="code-001"),
+    )
+    done, _ = lived(two_cars().model_copy(update={"timeline": timeline, "duration": 4 * 86_400}))
+    touched = [item for item in done.verdict.judged if item.check.name() == "enterprise_unaffected"]
+    assert [item.judgement.findings for item in touched] == [[]]
+
+
 def test_a_change_of_plan_is_for_a_b2b_split_and_to_a_postpaid_plan() -> None:
     moment = {"do": "plan", "day": 2, "at": "08:00", "vehicle": "code-001"}
     wrong = (
