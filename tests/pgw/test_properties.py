@@ -43,6 +43,8 @@ services = st.fixed_dictionaries(
     {
         "code": st.sampled_from([2001, 2001, 2001, 2001, None, 4010, 4011, 4012, 5031]),
         "octets": st.sampled_from([None, 0, 1, 10, 1000, 1000]),
+        "seconds": st.sampled_from([None, None, None, None, 1, 3]),
+        "consumption": st.sampled_from([None, 1]),
         "threshold": st.sampled_from([None, None, 1, 5, 400, 2000]),
         "validity": st.sampled_from([None, 0, 1, 3, 60]),
         "holding": st.sampled_from([None, 0, 2]),
@@ -67,7 +69,7 @@ happenings = st.one_of(
     st.tuples(st.just("deadline")),
     st.tuples(st.just("rar"), st.one_of(group, st.none())),
     st.tuples(st.just("change"), st.just(1)),
-    st.tuples(st.just("asr")) | st.tuples(st.just("detach")),
+    st.tuples(st.just("asr")) | st.tuples(st.just("detach")) | st.tuples(st.just("lose")),
 )
 
 
@@ -93,6 +95,8 @@ class Judge:
         self.allowed: dict[int, int] = defaultdict(int)
         """How many of them have quota."""
         self.free: set[int] = set()
+        self.timed: set[int] = set()
+        """Those whose grant counts time alone."""
         self.continues = handling is CreditControlFailureHandling.CONTINUE
         self.session.attach(self.now, asked)
 
@@ -115,6 +119,8 @@ class Judge:
                 session.on_push(Asr(**TO_US), self.now)
             case ["detach"]:
                 session.detach(self.now)
+            case ["lose"]:
+                session.lose()
             case ["change", trigger]:
                 session.change(trigger, Bearer(imsi="001010000000001", apn="car"), self.now)
         self.talk()
@@ -122,14 +128,15 @@ class Judge:
     def let_pass(self, rating_group: int, quarters: int) -> None:
         passable = self.session.passable(rating_group)
         assert passable >= 0
-        if passable < UNLIMITED // 2:
+        if passable < UNLIMITED // 4:
             with pytest.raises(ValueError, match="had quota"):
                 self.session.count(rating_group, passable + 1, 0, self.now)
             octets = passable * quarters // 4
             assert self.since[rating_group] + octets <= max(self.allowed[rating_group], self.since[rating_group])
         else:
             octets = 100 * quarters
-            assert rating_group in self.free or self.continues, "no quota, and nobody said that it needs none"
+            unlimited = rating_group in self.free | self.timed or self.continues
+            assert unlimited, "no quota, and nobody said that it needs none"
         if passable:
             self.session.count(rating_group, octets // 2, octets - octets // 2, self.now)
             self.passed[rating_group] += octets
@@ -199,9 +206,11 @@ class Judge:
         assert isinstance(found, Cca)
         service = found.multiple_services_credit_control[0]
         if detail["code"] in (2001, None):
-            if detail["octets"] is not None:
+            if detail["octets"] is not None or detail["seconds"] is not None:
+                service.quota_consumption_time = detail["consumption"]
                 service.granted_service_unit = GrantedServiceUnit(
                     cc_total_octets=detail["octets"],
+                    cc_time=detail["seconds"],
                     tariff_time_change=None if detail["change"] is None else self.now // SECOND + detail["change"],
                 )
             if detail["final"] is not None:
@@ -225,6 +234,10 @@ class Judge:
             service = by_group.get(rating_group)
             granted = service.granted_service_unit if service is not None else None
             self.allowed[rating_group] = granted.cc_total_octets or 0 if granted is not None else 0
+            self.timed.discard(rating_group)
+            if granted is not None and granted.cc_time is not None and granted.cc_total_octets is None:
+                self.timed.add(rating_group)
+                self.allowed[rating_group] = UNLIMITED // 2
             if service is not None and service.result_code == ResultCode.CREDIT_CONTROL_NOT_APPLICABLE:
                 self.free.add(rating_group)
         if code == ResultCode.CREDIT_CONTROL_NOT_APPLICABLE:
@@ -246,6 +259,11 @@ class Judge:
         for (rating_group, _), octets in self.session.unreported.items():
             assert octets > 0
             lost[rating_group] += octets
+        doubtful: dict[tuple[int, str], int] = defaultdict(int)
+        for doubt in self.session.doubtful:
+            doubtful[doubt.rating_group, doubt.cause] += doubt.octets
+            assert 0 <= doubt.cc_request_number <= self.number
+        assert all(octets <= self.session.unreported[key] for key, octets in doubtful.items())
         for rating_group in GROUPS:
             reported = self.session.reported.get(rating_group, 0)
             assert reported == self.told[rating_group]
