@@ -43,6 +43,9 @@ def identify(state: State, ccr: Ccr, alarms: list[str]) -> Identified | Unidenti
     if unit is None:
         failed = failed_avp("Service-Context-Id", ccr.service_context_id)
         return Unidentified(ResultCode.RATING_FAILED, "no such service context", (failed,))
+    peer = state.inventory.peers.get(ccr.origin_host.lower())
+    if peer is not None and unit not in peer.units:
+        return Unidentified(ResultCode.END_USER_SERVICE_DENIED, f"the client is not granted {unit}")
     subscriber = _subscriber(state, ccr, alarms)
     if subscriber is None:
         return Unidentified(ResultCode.USER_UNKNOWN, "no such subscriber")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from ocs.catalogue.plans import Plan
 from ocs.catalogue.profiles import Profile, Split
@@ -20,7 +20,10 @@ from ocs.inventory.identifiers import MPC_PREFIX, complete_iccid
 class Peer(FileModel):
     """What one Gy client understands, by its Origin-Host (real clients differ: see docs/connect-a-pgw.md)."""
 
-    origin_host: Annotated[str, Field(min_length=1)]
+    origin_host: Annotated[str, Field(min_length=1), AfterValidator(str.lower)]
+    """In any case; kept in lower case."""
+    units: tuple[Literal["octets", "seconds", "units"], ...] = ("octets", "seconds", "units")
+    """What it can be granted; service that is counted otherwise is refused (4010)."""
     tariff_time_change: bool = False
     """Splits its report at a Tariff-Time-Change; others must end the session when they get one (RFC 8506 5.1.1)."""
     reauthorisation: bool = True
