@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
@@ -23,7 +24,7 @@ from ocs.gy.messages import Cca, Ccr, CcRequestType, FinalUnitIndication
 from ocs.inventory.history import Change
 from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.records.edr import Edr, Transfer
-from ocs.units import utc
+from ocs.units import instant, utc
 from scenarios.owners import driver_of, split_of_owner
 from sim.pgw.states import processed
 from sim.signals import Served
@@ -140,6 +141,8 @@ class Evidence:
     """Ground truth of messages and calls."""
     sales: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """When cars are sold that are sold, rising instants."""
+    plan_changes: dict[str, list[tuple[int, str, str]]] = field(default_factory=dict)
+    """Of cars whose B2B splits get other plans: when, which split, which plan; rising instants."""
 
     def splits(self) -> Iterator[tuple[str, Sim, Split]]:
         """Every split of every car, in order of cars."""
@@ -163,6 +166,16 @@ class Evidence:
                 mine, payer = split_of_owner(split.id, owner), driver_of(vehicle, owner)
                 found[vehicle, mine] = Share(vehicle, mine, split.party, payer, plan, until)
         return found
+
+    def plan_in(self, share: Share, first_day: date) -> Plan:
+        """The plan of a share in the billing cycle that begins on a day: a change rules from the next cycle on."""
+        begins = instant(datetime.combine(first_day, time(), self.zone))
+        plans = [
+            name
+            for at, split_id, name in self.plan_changes.get(share.vehicle, [])
+            if split_id == share.split_id and at < begins
+        ]
+        return next(plan for plan in self.provisioning.plans if plan.id == [share.plan.id, *plans][-1])
 
     @cached_property
     def _owners(self) -> dict[tuple[str, str, int | None], Share]:

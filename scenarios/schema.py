@@ -212,6 +212,14 @@ class Scenario(FileModel):
         """Whether any car is sold: then all cars live in one world."""
         return any(isinstance(event, SellEvent) for event in self.timeline)
 
+    def plan_changes(self, vehicle: str) -> list[tuple[int, str, str]]:
+        """When splits of a car get other plans: the instant, the split, the plan, in order of time."""
+        return sorted(
+            (self.local(event.day, event.at), event.split or "", event.plan)
+            for event in self.timeline
+            if isinstance(event, PlanEvent) and (event.vehicle == vehicle or event.group == group_of(vehicle))
+        )
+
     def sales(self, vehicle: str) -> tuple[int, ...]:
         """When a car gets another owner, in order of time."""
         sold = [

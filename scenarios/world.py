@@ -231,8 +231,8 @@ def _events(scenario: Scenario, sims: dict[str, Sim], cars: dict[str, Car], sold
             splits = {split.id: split.party for split in profile_splits(sold, sim)}
             if isinstance(event, SellEvent):
                 if cars[vehicle].sales:
-                    plans = sim.plans | _plans(scenario, vehicle, at)
-                    sale = _sell(sim, plans, vehicle, cars[vehicle].owner_at(at), request_id)
+                    changed = {split: plan for then, split, plan in scenario.plan_changes(vehicle) if then <= at}
+                    sale = _sell(sim, sim.plans | changed, vehicle, cars[vehicle].owner_at(at), request_id)
                     events.append(Event(at, vehicle, sale))
                 continue
             if isinstance(event, PlanEvent):
@@ -250,16 +250,6 @@ def _events(scenario: Scenario, sims: dict[str, Sim], cars: dict[str, Car], sold
             if split_id in splits:
                 events.append(Event(at, vehicle, TopUp(sim.imsi, split_id, event.bundle, request_id)))
     return events
-
-
-def _plans(scenario: Scenario, vehicle: str, at: int) -> dict[str, str]:
-    """Plans that a car's splits have got until an instant."""
-    changes = [
-        (scenario.local(event.day, event.at), event.split, event.plan)
-        for event in scenario.timeline
-        if isinstance(event, PlanEvent) and (event.vehicle == vehicle or event.group == group_of(vehicle))
-    ]
-    return {split_id: plan_id for moment, split_id, plan_id in sorted(changes) if moment <= at and split_id is not None}
 
 
 def _sell(sim: Sim, plans: dict[str, str], vehicle: str, owner: int, request_id: str) -> ChangeProfile:

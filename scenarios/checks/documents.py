@@ -65,7 +65,7 @@ class DocumentsAddUp(Check):
         in_bundle, over = 0, 0
         records = _records(evidence, document.cycle_id)
         for share in shares:
-            plan = share.plan
+            plan = evidence.plan_in(share, document.first_day)
             if isinstance(plan, PostpaidIndividual):
                 days, all_days = _days(evidence, document)
                 recurring += Fraction(plan.recurring) * days / all_days

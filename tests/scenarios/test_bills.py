@@ -155,6 +155,22 @@ def test_changes_of_plan_and_of_owner_are_billed_as_a_store_would(tmp_path: Path
     assert ours == billed_by_the_store(rows, tmp_path / "store")
 
 
+def test_documents_are_checked_by_the_plan_of_their_cycle() -> None:
+    dearer = two_cars().provisioning
+    plans = tuple(
+        plan.model_copy(update={"recurring": plan.recurring * 3, "included": 0}) if plan.id == "telematics-20" else plan
+        for plan in dearer.plans
+    )
+    change = PlanEvent(do="plan", day=30, at="08:00", group="code", split="fleet", plan="telematics-20")
+    sold = dearer.model_copy(update={"plans": plans})
+    changed = two_cars().model_copy(update={"timeline": (change,), "provisioning": sold, "duration": 33 * 86_400})
+    done, _ = lived(changed)
+    (april,) = (d for d in done.evidence.documents if d.bill_no.startswith("INV-2026-04"))
+    assert {line.product.id for line in april.applied_customer_billing_rate} == {"telematics-50", "telematics-20"}
+    judged = next(item for item in done.verdict.judged if item.check.name() == "documents_add_up")
+    assert judged.judgement.findings == []
+
+
 def test_an_enterprise_whose_sim_is_suspended_is_not_taken_for_touched_by_the_driver() -> None:
     timeline = (
         StatusEvent(do="suspend", day=2, at="08:00", vehicle="code-001"),
