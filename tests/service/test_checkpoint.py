@@ -53,7 +53,9 @@ def test_kills_while_checkpoints_are_written_lose_nothing_and_charge_nothing_twi
     async def under_load(served: Served) -> None:
         driving = asyncio.create_task(drive(served.port, cars, 60))
         asking = asyncio.create_task(asyncio.to_thread(checkpoints, tmp_path / served.control))
-        await asyncio.sleep(chance.uniform(0.2, 0.6))
+        while not (tmp_path / "ocs.db.checkpoint").exists():
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(chance.uniform(0.1, 0.5))
         served.kill()
         await asyncio.gather(driving, asking)
 
