@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ocs.charging.commands import Provision
 from ocs.charging.engine import Engine
@@ -30,6 +33,7 @@ from sim.pgw.bearer import Bearer, Settings
 from sim.pgw.open5gs import Open5gsSession
 from sim.world import GATEWAY, World
 from tests.gy import captures
+from tests.pgw.words import FINAL
 
 SESSIONS = sorted({capture.file for capture in captures.ALL})
 SMF = Settings(
@@ -257,3 +261,66 @@ def test_cars_drive_on_such_a_gateway_and_every_octet_is_charged_to_whoever_pays
     } | {exchange.answer.result_code for exchange in world.seen.exchanges if exchange.answer is not None}
     assert 4012 in codes
     assert not world.seen.unreported
+
+
+happenings = st.one_of(
+    st.tuples(st.just("pass"), st.sampled_from([1, 2]), st.integers(1, 4)),
+    st.tuples(st.just("pass"), st.sampled_from([1, 2]), st.integers(1, 4)),
+    st.tuples(
+        st.just("answer"),
+        st.sampled_from([2001, 2001, 2001, 4012, 5012]),
+        st.sampled_from([None, 2001, 2001, 4010]),
+        st.sampled_from([None, 0, 10, 1000, 1000]),
+        st.sampled_from([None, 100]),
+        st.booleans(),
+    ),
+    st.tuples(st.just("silence")),
+    st.tuples(st.just("time"), st.integers(0, 5)),
+    st.tuples(st.just("detach")),
+    st.tuples(st.just("lose")),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(happenings, max_size=40))
+def test_whatever_comes_every_octet_is_told_once_or_has_its_cause(story: list[tuple[Any, ...]]) -> None:
+    session = Open5gsSession(SMF, "smf;1", Bearer(imsi="001010000000001", apn="internet"))
+    session.attach(0, [1, 2])
+    now, outstanding = 0, session.next_request(0)
+    passed: Counter[int] = Counter()
+    told = 0
+    for happening in [*story, ("detach",), ("answer", 2001, 2001, None, None, False)]:
+        match happening:
+            case ["pass", rating_group, quarters] if not session.ended:
+                octets = min(session.passable(rating_group), 10_000) * quarters // 4
+                session.count(rating_group, octets // 2, octets - octets // 2, now)
+                passed[rating_group] += octets
+            case ["answer", code, own, octets, threshold, final] if outstanding is not None:
+                service = MultipleServicesCreditControl(
+                    result_code=own,
+                    granted_service_unit=None if octets is None else GrantedServiceUnit(cc_total_octets=octets),
+                    volume_quota_threshold=threshold,
+                    final_unit_indication=FINAL["final"] if final else None,
+                )
+                if session.outstanding is outstanding and code in (2001, 4012):
+                    told += sum(
+                        (used.cc_input_octets or 0) + (used.cc_output_octets or 0)
+                        for mscc in outstanding.multiple_services_credit_control
+                        for used in mscc.used_service_unit
+                    )
+                session.on_answer(answer(outstanding, service, code=code), now)
+            case ["silence"]:
+                session.on_answer(None, now)
+            case ["time", seconds]:
+                now += seconds * SECOND
+            case ["detach"]:
+                session.detach(now)
+            case ["lose"]:
+                session.lose()
+        session.tick(now)
+        outstanding = session.next_request(now) or session.outstanding
+    assert session.ended
+    lost = sum(session.unreported.values())
+    assert sum(session.reported.values()) == told
+    assert sum(passed.values()) == told + lost
+    assert sum(doubt.octets for doubt in session.doubtful) <= lost
