@@ -104,7 +104,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if ics is not None:
         items.sort(
             key=lambda item: (
-                (item.case.destructive, -item.case.seconds(ics)) if isinstance(item, CaseItem) else (False, 0.0)
+                (item.case.destructive, -item.case.expected(ics)) if isinstance(item, CaseItem) else (False, 0.0)
             )
         )
 

@@ -141,7 +141,7 @@ def run_cases(
 def _longest_first(chosen: Sequence[Case], ics: Ics, seed: int) -> list[Case]:
     """Cases that wait begin first, so that the others fill their time; then the most severe; the rest is the seed's."""
     drawn = random.Random(seed).sample(chosen, len(chosen))
-    return sorted(drawn, key=lambda case: (-case.seconds(ics) if case.seconds(ics) > 1 else 0, severity(case)))
+    return sorted(drawn, key=lambda case: (-case.expected(ics) if case.expected(ics) > 1 else 0, severity(case)))
 
 
 def severity(case: Case) -> int:

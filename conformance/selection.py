@@ -75,16 +75,10 @@ def fitting(chosen: Sequence[Case], ics: Ics, budget_seconds: float, workers: in
     return taken, left
 
 
-def _cost(case: Case, ics: Ics) -> float:
-    """How long a case takes about; one that would wait for too long is left out at once."""
-    seconds = case.seconds(ics)
-    return seconds if seconds <= ics.timers.wait_most_seconds else 0.0
-
-
 def expected_seconds(chosen: Sequence[Case], ics: Ics, workers: int) -> float:
     """How long a run takes about."""
-    gentle = [_cost(case, ics) for case in chosen if not case.destructive]
-    rough = [_cost(case, ics) + 0.1 for case in chosen if case.destructive]
+    gentle = [case.expected(ics) for case in chosen if not case.destructive]
+    rough = [case.expected(ics) + 0.1 for case in chosen if case.destructive]
     return max(sum(gentle) / max(1, workers), max(gentle, default=0.0)) + sum(rough)
 
 

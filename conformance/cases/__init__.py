@@ -50,7 +50,7 @@ class Case:
     destructive: bool = False
 
     def expected(self, ics: Ics) -> float:
-        """How long it takes about against this SUT: nothing where it would wait too long, more where hooks are worked."""
+        """How long it takes about here: nothing where it would wait too long, more where hooks are worked."""
         seconds = self.seconds(ics)
         if seconds > ics.timers.wait_most_seconds:
             return 0.0
