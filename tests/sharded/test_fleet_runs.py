@@ -73,3 +73,10 @@ def test_processes_and_their_hash_seeds_change_nothing(
 def test_a_run_is_known_from_its_folder(scenario: Scenario, tmp_path: Path) -> None:
     run_fleet(scenario, "fleet", 3, tmp_path)
     assert read_manifest(tmp_path) == (scenario, "fleet", 3)
+
+
+def test_a_bad_day_is_the_same_in_shards(tmp_path: Path) -> None:
+    scenario = load(library()["bad_day"])
+    write(run(scenario, "bad", 3), tmp_path / "one", report=False, progress=lambda what, share: None)
+    write_fleet(run_fleet(scenario, "bad", 3, tmp_path / "many", shards=4), csv=True, pdf=False)
+    assert dict(contents(tmp_path / "one")) == dict(contents(tmp_path / "many"))
