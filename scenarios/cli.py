@@ -14,6 +14,7 @@ from rich.table import Table
 from ocs.files import FileError
 from scenarios.bench.cli import add_commands as add_bench_commands
 from scenarios.checks import REGISTRY
+from scenarios.fleet import assumption
 from scenarios.foreign_cli import Abroad, run_on_foreign
 from scenarios.loading import library, load
 from scenarios.outputs import missing_report_extra, write
@@ -252,6 +253,8 @@ def _tell(console: Console, result: Run, folder: Path, report: bool) -> None:
     if faults := {what: number for what, number in result.evidence.faults.items() if number}:
         told = ", ".join(f"{number:,} {what}" for what, number in faults.items())
         console.print(f"what went wrong  {told}", markup=False)
+    if assumed := assumption(result.scenario.fleet):
+        console.print(f"assumed          {assumed}", markup=False)
     console.print(f"bills, records   {folder / 'documents'}, {folder / 'edrs.csv'}", markup=False)
     console.print("next, for a QA engineer:      splitsim serve, and your gateway pointed at it", markup=False)
     console.print(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -231,6 +231,14 @@ class Group(FileModel):
 def group_of(vehicle: str) -> str:
     """The name of a car's group."""
     return vehicle.rpartition("-")[0]
+
+
+def assumption(groups: Iterable[Group]) -> str:
+    """What a run takes for granted of drivers though nobody has measured it, as a sentence; empty: nothing."""
+    worths = [(group.drivers.willingness, group.name) for group in groups]
+    told = ", ".join(f"{worth.median:.2f} ({name})" for worth, name in worths if worth is not None)
+    what = f"28 days of Wi-Fi are worth {told} to half of the drivers"
+    return f"{what}: nobody has measured it, repeat with half and double" if told else ""
 
 
 def payer_party(application: OwnApplication) -> Party:

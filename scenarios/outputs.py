@@ -17,6 +17,7 @@ from typing import Any
 from ocs.billing.printing import write_documents
 from ocs.records.edr import Edr
 from ocs.records.text import write_csv
+from scenarios.fleet import assumption
 from scenarios.runner import Link, Run
 from scenarios.schema import Scenario
 
@@ -43,9 +44,11 @@ def write(run: Run, folder: Path, *, report: bool, progress: Callable[[str, floa
     if report:
         from scenarios.report.page import write_report
 
-        _write_records(run, folder / "records")
+        write_records(run, folder / "records")
         progress("drawing the report", 0.95)
         note = f"scenario {run.name} · seed {run.verdict.seed} · splitsim {_version('splitsim')}"
+        if assumed := assumption(run.scenario.fleet):
+            note += f" · assumed: {assumed}"
         write_report(run, folder, note)
     write_json(folder / "manifest.json", manifest(run.scenario, run.name, run.verdict.seed))
     requests = len(run.evidence.exchanges)
@@ -54,7 +57,7 @@ def write(run: Run, folder: Path, *, report: bool, progress: Callable[[str, floa
     progress("done", 1.0)
 
 
-def _write_records(run: Run, folder: Path) -> None:
+def write_records(run: Run, folder: Path) -> None:
     """What `splitsim query` reads."""
     from scenarios.sharded.records import FILES, ShardFiles
     from scenarios.sharded.rows import hour_rows, no_hours, rows_of, take_hours

@@ -9,8 +9,9 @@ from ocs.files import FileError
 from ocs.units import DAY, HOUR, SECOND, utc
 from scenarios.cars import car_of
 from scenarios.evidence import apn_of
+from scenarios.fleet import assumption
 from scenarios.issue import issue
-from scenarios.loading import load
+from scenarios.loading import library, load
 from scenarios.runner import Run, run, witness
 from scenarios.schema import Scenario
 from scenarios.sharded.run import run_fleet
@@ -100,6 +101,14 @@ def test_drivers_who_weigh_prices_buy_and_give_up_by_themselves(tmp_path: Path) 
     bought = Counter(purchase.bundle_id for purchase in lived.evidence.purchases)
     assert bought["trial"] == 12
     assert bought["1gb"] + bought["small"] > 3
+
+
+def test_what_is_assumed_of_drivers_is_told() -> None:
+    scenario = load(library()["car_life"])
+    assert assumption(scenario.fleet).startswith(
+        "28 days of Wi-Fi are worth 12.00 (car) to half of the drivers: nobody"
+    )
+    assert assumption(load(EVERY_APPLICATION).fleet) == ""
 
 
 def test_a_driver_whose_patience_is_over_attaches_no_more(tmp_path: Path) -> None:
