@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -62,13 +63,7 @@ def bill(
             f"cycle {cycle_id} ends {iso(cycle.end)[:19]}Z and is not over: expected --early to close it all the same"
         )
     folder = out / cycle_id
-    with _view(db) as view:
-        try:
-            run = run_of(cycle_id, runs, Extent.of(view, len(changes), len(sold)))
-        except ValueError as error:
-            raise bad(str(error)) from None
-        register = Register.of(sold[: run.sold])
-        ranges = closes(cycle, register, changes[: run.changes], records_of(cycle, run, runs, view))
+    with _closing(cycle, sold, changes, runs, db) as (run, register, ranges):
         found = _put(folder, lambda into: _write(into, run, ranges, partial(_credited, cycle, register, out), pdf))
     typer.echo(f"{found.documents} documents of {cycle_id} in {folder}")
     for alert in found.alerts:
@@ -124,14 +119,18 @@ def explain_line(
 ) -> None:
     """Show a line of a document with the records behind it; `splitsim explain` shows their requests."""
     cycle_id = "-".join(line_id.split("-")[1:3])
-    written, runs = each(lambda: _written(db), lambda: _runs(out))
+    (sold, changes), runs = each(lambda: _sold(db), lambda: _runs(out))
     if cycle_id not in runs:
         raise bad(f"no line {line_id!r}: expected one of a cycle that has been closed in {out}")
-    close = _closed(_cycle(cycle_id, written.sold), written, runs)
-    found = find_line(close, line_id)
-    if found is None:
-        raise bad(f"no line {line_id!r} in {cycle_id}")
-    document, line = found
+    with _closing(_cycle(cycle_id, sold), sold, changes, runs, db) as (_, _, ranges):
+        for close in ranges:
+            found = find_line(close, line_id)
+            if found is not None:
+                document, line = found
+                items = behind(close, document, line)
+                break
+        else:
+            raise bad(f"no line {line_id!r} in {cycle_id}")
     typer.echo(f"{document.bill_no} to {document.customer.id}: {line.name}")
     price = f"{line.unit_price.value:f} {document.amount_due.unit}"
     typer.echo(
@@ -139,7 +138,6 @@ def explain_line(
     )
     if line.description:
         typer.echo(line.description)
-    items = behind(close, document, line)
     requests = _requests(db, {item.session_id for item in items if item.session_id})
     rows = [
         {
@@ -216,13 +214,18 @@ def feed_again(
     typer.echo(str(write_feed(folder / "feed", again, cycle_id, sequence)))
 
 
-def _closed(cycle: Cycle, written: Written, runs: dict[str, Run]) -> CycleClose:
-    """What closing a cycle gave."""
-    try:
-        run = run_of(cycle.id, runs, written.extent)
-        return close_cycle(cycle, books_of(cycle, run, runs, written))
-    except (ValueError, KeyError) as error:
-        raise bad(str(error)) from None
+@contextmanager
+def _closing(
+    cycle: Cycle, sold: list[Provisioning], changes: list[Change], runs: dict[str, Run], db: str
+) -> Iterator[tuple[Run, Register, Iterator[CycleClose]]]:
+    """A cycle of a store to be closed, range after range of payers, from what its run knew."""
+    with _view(db) as view:
+        try:
+            run = run_of(cycle.id, runs, Extent.of(view, len(changes), len(sold)))
+        except ValueError as error:
+            raise bad(str(error)) from None
+        register = Register.of(sold[: run.sold])
+        yield run, register, closes(cycle, register, changes[: run.changes], records_of(cycle, run, runs, view))
 
 
 def _credited(cycle: Cycle, register: Register, out: Path) -> list[Document]:
