@@ -33,9 +33,19 @@ async def keep(listener: socket.socket, control: Path, on_trouble: Callable[[str
     Each side sees the end of the other by the end of a socket between them, so neither outlives a killed one for long.
     A group of its own keeps the terminal's signals from it: what they mean is decided in one place, the Gy process.
     """
-    loop = asyncio.get_running_loop()
     while True:
-        ours, theirs = socket.socketpair()
+        try:
+            status = await _one(listener, control)
+            on_trouble(f"the web process has ended with status {status}; it is started again")
+        except OSError as error:
+            on_trouble(f"the web process cannot be started: {error}")
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _one(listener: socket.socket, control: Path) -> int:
+    """A web process from its start to its end, which comes by itself or when this is cancelled."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
         ours.setblocking(False)
         process = subprocess.Popen(
             [sys.executable, "-m", "ocs.web", str(listener.fileno()), str(control)],
@@ -45,12 +55,11 @@ async def keep(listener: socket.socket, control: Path, on_trouble: Callable[[str
         )
         theirs.close()
         try:
-            await loop.sock_recv(ours, 1)
+            await asyncio.get_running_loop().sock_recv(ours, 1)
         finally:
             ours.close()
             await asyncio.to_thread(_end, process)
-        on_trouble(f"the web process has ended with status {process.returncode}; it is started again")
-        await asyncio.sleep(_PAUSE_SECONDS)
+    return process.returncode
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
