@@ -186,6 +186,7 @@ class Open5gsSession:
         if answer is None:
             if closing:
                 self._doubt(NO_ANSWER)
+                self._outstanding = None
                 self._end(NOT_SENT)
             return
         if isinstance(answer, Cca) and answer.cc_request_number != request.cc_request_number:
