@@ -74,7 +74,7 @@ def history(
         found = [change for change in changes_as_written(store_of(db)) if imsi in (None, change.imsi)]
     except StoreError as error:
         raise bad(f"--db {error}") from None
-    rows = [{**msgspec.to_builtins(change), "at": iso(change.at), "subject": _subject(change)} for change in found]
+    rows = [{**msgspec.structs.asdict(change), "at": iso(change.at), "subject": _subject(change)} for change in found]
     columns = ("at", "subject", "status", "account_id", "profile_id", "plan_id", "by", "reason", "request_id")
     _show([{**row, "at": row["at"] if as_json else row["at"][:19]} for row in rows], as_json, columns)
 
