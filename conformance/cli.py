@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -38,10 +39,9 @@ from conformance.pcap import CaptureError, read_capture, write_pcap
 from conformance.report.findings import folder_name
 from conformance.report.model import ReportModel
 from conformance.requirements import requirements
-from conformance.sut.given import Options, provision_rows, template
-from conformance.sut.ics import IcsError, load_ics
-from conformance.template import captured_ccrs
-from conformance.tester.trace import Record
+from conformance.sut.given import Options, provision_rows, subscriber_mistakes, template
+from conformance.sut.ics import IcsError, Subscriber, load_ics
+from conformance.sut.traced import Traced, traced
 from conformance.watch.watcher import watched_rows
 
 commands = typer.Typer(
@@ -110,26 +110,27 @@ def init(
         return
     if path.exists() and not force:
         raise bad(f"{path} is there already (--force writes over it)")
-    known: dict[str, str] = {}
-    groups = list(rg or [])
-    ccrs: list[Record] = []
+    found = Traced((), None, None, ())
     if from_pcap is not None:
         try:
-            records = read_capture(from_pcap)
+            found = traced(read_capture(from_pcap))
         except CaptureError as error:
             raise bad(str(error)) from None
-        known, seen_groups = _from_capture(records)
-        groups = groups or seen_groups
-        ccrs = captured_ccrs(records)
+    first = found.subscribers[0] if found.subscribers else Subscriber(imsi="001010000000001", apn="internet")
+    said: dict[str, object] = {"imsi": imsi, "msisdn": msisdn, "apn": apn, "rating_groups": tuple(rg) if rg else None}
+    said = {name: value for name, value in said.items() if value is not None}
+    try:
+        rich = Subscriber.model_validate({**first.model_dump(), **said})
+    except ValidationError as error:
+        raise bad(*subscriber_mistakes(error)) from None
+    ccrs = found.ccrs
     shape = path.with_name(f"{path.stem}-ccr.pcap")
     text = template(
         ocs or "127.0.0.1:3868",
-        imsi or known.get("imsi", "001010000000001"),
-        msisdn or known.get("msisdn"),
-        apn or known.get("apn", "internet"),
-        groups or [1],
-        known.get("context", "32251@3gpp.org"),
-        shape.name if ccrs else None,
+        [rich] if said else [*found.subscribers] or [rich],
+        found.context or "32251@3gpp.org",
+        ccr_template=shape.name if ccrs else None,
+        realm=found.realm,
     )
     try:
         if ccrs:
@@ -159,29 +160,6 @@ def _write_provision(pixit: Path) -> None:
     except OSError as error:
         raise bad(f"{path}: {error.strerror}") from None
     typer.echo(f"{path} written: {len(rows)} rows that the SUT must hold")
-
-
-def _from_capture(records: list[Record]) -> tuple[dict[str, str], list[int]]:
-    """What the first CCR of a capture says of subscriber, APN and service context; and all rating groups."""
-    known: dict[str, str] = {}
-    groups: list[int] = []
-    for record in records:
-        tree = record.message.tree
-        if record.sender != "pgw" or record.message.command != 272:
-            continue
-        for identity in tree.all("Subscription-Id"):
-            kind = {1: "imsi", 0: "msisdn"}.get(identity.tree.number("Subscription-Id-Type") or 0)
-            if kind is not None:
-                known.setdefault(kind, identity.tree.text("Subscription-Id-Data") or "")
-        for name, path_in in (
-            ("apn", ("Service-Information", "PS-Information", "Called-Station-Id")),
-            ("context", ("Service-Context-Id",)),
-        ):
-            value = tree.text(*path_in)
-            if value:
-                known.setdefault(name, value)
-        groups += [s.rating_group for s in record.message.services if s.rating_group is not None]
-    return known, sorted(set(groups))
 
 
 @commands.command("list")

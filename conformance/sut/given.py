@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,12 +74,18 @@ def _rich(options: Options, mistakes: list[str]) -> Subscriber | None:
         groups = options.rating_groups or (1,)
         return Subscriber(imsi=imsi, msisdn=options.msisdn, apn=apn or "-", rating_groups=groups)
     except ValidationError as error:
-        words = {"imsi": "6 to 15 digits", "msisdn": "5 to 15 digits", "rating_groups": "0 to 4294967295"}
-        for item in error.errors():
-            name = str(item["loc"][0])
-            option = {"rating_groups": "rg"}.get(name, name)
-            mistakes.append(f"--{option} {item['input']}: expected {words.get(name, item['msg'])}")
+        mistakes += subscriber_mistakes(error)
         return None
+
+
+def subscriber_mistakes(error: ValidationError) -> list[str]:
+    """What is wrong with the options that name a subscriber, one line for each option."""
+    words = {"imsi": "6 to 15 digits", "msisdn": "5 to 15 digits", "rating_groups": "numbers from 0 to 4294967295"}
+    wrong = {str(item["loc"][0]): item for item in reversed(error.errors())}
+    return [
+        f"--{'rg' if name == 'rating_groups' else name} {item['input']}: expected {words.get(name, item['msg'])}"
+        for name, item in wrong.items()
+    ]
 
 
 def _tls(options: Options, stated: Tls | None, mistakes: list[str]) -> Tls | None:
@@ -111,7 +119,7 @@ sut:
   # alternate: 127.0.0.1:3869  # gateway: where the tester listens as its second OCS
   name: my OCS
   address: {address}          # its Gy listener, TCP
-  # realm: ocs.example         # Destination-Realm; absent: the Origin-Realm of its CEA
+{realm}
 
 tester:
   origin_host: pgw{{n}}.conformance.example   # {{n}} becomes a number: several gateways can be played.
@@ -159,7 +167,7 @@ claims:                        # where standards leave a choice
 # rating_groups, balance_octets, split). Roles marked * are used up, one subscriber a case: give as many as you can.
 subscribers:
   rich:                        # credit for the whole run; two rating groups let more cases run
-    - {{imsi: "{imsi}", {msisdn}apn: {apn}, rating_groups: {groups}}}
+{rich}
   # prepaid:                   # * balance_octets known and small (10 MB), 4012 when it is used up
   #   - {{imsi: "001010000000002", apn: {apn}, rating_groups: {groups}, balance_octets: 10000000}}
   # final_unit: []             # * as prepaid; the last grant carries Final-Unit-Indication TERMINATE
@@ -227,17 +235,28 @@ def provision_rows(ics: Ics) -> list[dict[str, object]]:
 
 def template(
     address: str,
-    imsi: str,
-    msisdn: str | None,
-    apn: str,
-    groups: list[int],
+    rich: Sequence[Subscriber],
     context: str,
+    *,
     ccr_template: str | None = None,
+    realm: str | None = None,
 ) -> str:
-    """The commented file, filled with what is known. `ccr_template`: a capture beside it."""
-    known = f"ccr_template: {ccr_template or 'my-gateway.pcap'}"
+    """The commented file, filled with what is known. `rich`: one at least; `ccr_template`: a capture beside it."""
+    said = f"ccr_template: {ccr_template or 'my-gateway.pcap'}"
     words = "a capture of your own gateway: all CCRs look like its first ones\n"
+    served = f"  {'' if realm else '# '}realm: {realm or 'ocs.example'}"
     return TEMPLATE.format(
-        address=address, imsi=imsi, msisdn=f'msisdn: "{msisdn}", ' if msisdn else "", apn=apn, groups=groups,
-        context=context, ccr_template=f"  {'' if ccr_template else '# '}{known}  # {words}",
-    )  # fmt: skip
+        address=address,
+        rich="\n".join(f"    - {_line(one)}" for one in rich),
+        apn=json.dumps(rich[0].apn),
+        groups=list(rich[0].rating_groups),
+        context=context,
+        ccr_template=f"  {'' if ccr_template else '# '}{said}  # {words}",
+        realm=f"{served:30} # Destination-Realm of CCRs; absent: the Origin-Realm of its CEA",
+    )
+
+
+def _line(one: Subscriber) -> str:
+    number = f'msisdn: "{one.msisdn}", ' if one.msisdn else ""
+    groups = list(one.rating_groups)
+    return f'{{imsi: "{one.imsi}", {number}apn: {json.dumps(one.apn)}, rating_groups: {groups}}}'

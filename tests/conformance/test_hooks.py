@@ -12,7 +12,7 @@ import pytest
 
 from conformance.sut.given import template
 from conformance.sut.hooks import HookFailed, HookMissing, Hooks
-from conformance.sut.ics import HookSpec, Http, load_ics
+from conformance.sut.ics import HookSpec, Http, Subscriber, load_ics
 
 IMSI = "001010000000001"
 
@@ -109,7 +109,7 @@ def test_commands_are_quoted_and_may_refuse(tmp_path: Path) -> None:
 
 
 def test_the_hooks_of_the_template_are_good_once_the_marks_are_gone(tmp_path: Path) -> None:
-    text = template("127.0.0.1:3868", IMSI, None, "internet", [1], "32251@3gpp.org")
+    text = template("127.0.0.1:3868", [Subscriber(imsi=IMSI, apn="internet")], "32251@3gpp.org")
     head, hooks = text.split("hooks: {}\n")
     path = tmp_path / "pixit.yaml"
     path.write_text(head + "hooks:\n" + "\n".join(line.replace("  # ", "  ", 1) for line in hooks.splitlines()) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 from conformance.bench import Bench, Run
 from conformance.cli import commands
 from conformance.mutants.started import started_node
-from conformance.pcap import read_capture
+from conformance.pcap import read_capture, write_pcap
 from conformance.runner import run_cases
 from conformance.selection import Selection
 from conformance.sut.ics import Ics, load_ics
@@ -133,3 +134,26 @@ def test_init_keeps_the_captured_ccrs(tmp_path: Path) -> None:
     wrong = CliRunner().invoke(commands, ["doctor", str(path)])
     assert wrong.exit_code == 2
     assert "tester.ccr_template" in wrong.output
+
+
+def test_init_takes_every_subscriber_of_the_trace(tmp_path: Path) -> None:
+    """Two users of two APNs in one capture: with their numbers, and the realm of the gateway."""
+    records = read_capture(GRANT) + [
+        replace(one, line=9, octets=_of_another(one.octets)) for one in read_capture(CAPTURES / "open5gs-v4v6.pcap")
+    ]
+    write_pcap(tmp_path / "both.pcap", records)
+    done = CliRunner().invoke(commands, ["init", str(tmp_path / "p.yaml"), "--from-pcap", str(tmp_path / "both.pcap")])
+    assert done.exit_code == 0, done.output
+    ics = load_ics(tmp_path / "p.yaml")
+    assert [(one.imsi, one.msisdn, one.apn) for one in ics.subscribers.rich] == [
+        ("001010000000001", "491700000001", "internet"),
+        ("001010000000009", "491700000001", "ims.mnc001.mcc001.gprs"),
+    ]
+    assert ics.sut.realm == "localdomain"
+    wrong = CliRunner().invoke(commands, ["init", str(tmp_path / "q.yaml"), "--imsi", "12", "--rg", "-1"])
+    assert wrong.exit_code == 2
+    assert sorted(line.split(":")[0] for line in wrong.output.splitlines()) == ["--imsi 12", "--rg -1"]
+
+
+def _of_another(octets: bytes) -> bytes:
+    return octets.replace(b"001010000000001", b"001010000000009")
