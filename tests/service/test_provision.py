@@ -69,18 +69,15 @@ def test_a_file_is_told_as_changes_and_done_once(said: Said, tmp_path: Path) -> 
     assert (states["001010000000004"], states["001010000000005"]) == ("in_billing", "retired")
 
 
-def test_a_restart_takes_the_file_that_was_provisioned_last(tmp_path: Path) -> None:
+def test_a_start_takes_the_file_that_was_provisioned_last(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
-    file.write_text(DEMO.read_text())
-    words = ("--provision", "mine.yaml", "--db", "sqlite:///ocs.db")
+    SqliteJournal(tmp_path / "ocs.db").close()
     sold = DEMO.read_text().replace("payers: {wifi: driver-2}", "payers: {wifi: driver-3}")
-    with Served(tmp_path, *words) as running:
-        file.write_text(sold)
-        control = str(tmp_path / running.control)
-        result = CliRunner().invoke(app, ["provision", str(file), "--control", control])
+    for text in (DEMO.read_text(), sold):
+        file.write_text(text)
+        result = CliRunner().invoke(app, ["provision", str(file), "--db", f"sqlite:///{tmp_path}/ocs.db"])
         assert result.exit_code == 0, result.output
-        assert running.stop() == 0
-    with Served(tmp_path, *words) as running:
+    with Served(tmp_path, "--provision", "mine.yaml", "--db", "sqlite:///ocs.db") as running:
         assert running.stop() == 0
 
 
