@@ -21,8 +21,8 @@ from sim.fleet.cars import Window
 from sim.fleet.drivers import RETRY_SECONDS
 from sim.fleet.places import Place
 from sim.fleet.traffic import Flow
+from sim.pgw.losses import CCFH_CONTINUE
 from sim.pgw.personality import GySession
-from sim.pgw.session import CCFH_CONTINUE
 from sim.truth import Truth
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from ocs.units import SECOND
 from sim.pgw.bearer import Bearer
 from sim.pgw.gateway import Gateway, LiveSession
+from sim.pgw.losses import CCFH_CONTINUE
 from sim.pgw.personality import GySession
-from sim.pgw.session import CCFH_CONTINUE
 
 _BREATH = SECOND // 4
 """Octets are counted at least this often, so that who watches sees them move."""

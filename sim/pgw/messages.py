@@ -17,6 +17,8 @@ from ocs.gy.messages import (
 )
 from sim.pgw.bearer import Bearer, Settings
 
+_IPV4, _IPV6, _IPV4V6 = 0, 2, 3
+"""3GPP-PDP-Type (TS 29.061 16.4.7)."""
 _IMEISV = 0
 """User-Equipment-Info-Type (RFC 8506 8.50); the value is its digits, as in 3GPP-IMEISV (TS 29.061 16.4.7)."""
 
@@ -52,11 +54,12 @@ def acknowledge(settings: Settings, push: Rar | Asr, result_code: int) -> Raa | 
 
 def service_information(bearer: Bearer) -> ServiceInformation:
     """Service-Information/PS-Information: the conditions that the OCS rates by."""
+    addresses = tuple([at for at in (bearer.pdp_address, bearer.pdp_address_v6) if at is not None])
     return ServiceInformation(
         ps_information=PsInformation(
             charging_id=bearer.charging_id or None,
-            pdp_type=0,
-            pdp_address=() if bearer.pdp_address is None else (bearer.pdp_address,),
+            pdp_type=_IPV4V6 if len(addresses) > 1 else _IPV6 if bearer.pdp_address_v6 is not None else _IPV4,
+            pdp_address=addresses,
             sgsn_address=() if bearer.sgsn_address is None else (bearer.sgsn_address,),
             ggsn_address=() if bearer.ggsn_address is None else (bearer.ggsn_address,),
             called_station_id=bearer.apn,
@@ -64,6 +67,8 @@ def service_information(bearer: Bearer) -> ServiceInformation:
             charging_characteristics="0800",
             sgsn_mcc_mnc=bearer.serving_plmn,
             nsapi=bytes((bearer.nsapi,)),
+            ms_timezone=bearer.ms_timezone,
+            user_location_info=bearer.user_location_info,
             rat_type=bytes((bearer.rat_type,)),
         )
     )

@@ -28,7 +28,6 @@ from ocs.gy.messages import (
     ErrorAnswer,
     FinalUnitIndication,
     MultipleServicesCreditControl,
-    PsInformation,
     QosInformation,
     Raa,
     Rar,
@@ -43,9 +42,9 @@ from ocs.gy.messages import (
 )
 from ocs.units import SECOND
 from sim.pgw.bearer import Bearer, Settings
-from sim.pgw.messages import acknowledge, pattern
+from sim.pgw.losses import NO_ANSWER, NOT_SENT, RESTART, Losses
+from sim.pgw.messages import acknowledge, pattern, service_information
 from sim.pgw.quota import UNLIMITED
-from sim.pgw.session import NO_ANSWER, NOT_SENT, RESTART, Doubt
 from sim.pgw.states import processed
 
 _WISH: Final = RequestedServiceUnit(cc_total_octets=1_000_000)
@@ -70,10 +69,11 @@ class _State(IntEnum):
     ENDED = 5
 
 
-class Open5gsSession:
+class Open5gsSession(Losses):
     """See the module, and `CtfSession` for what the methods mean: both are `GySession`s."""
 
     def __init__(self, settings: Settings, session_id: str, bearer: Bearer) -> None:
+        super().__init__()
         self.session_id = session_id
         self._settings = settings
         self._state = _State.IDLE
@@ -102,8 +102,6 @@ class Open5gsSession:
         self._told_reason: ReportingReason | None = ReportingReason.FINAL
         """What the CCR-T says."""
         self._end_code: int | None = None
-        self._unreported: dict[tuple[int, str], int] = defaultdict(int)
-        self._doubtful: list[Doubt] = []
         self._reported: dict[int, int] = defaultdict(int)
 
     # --- the data path's side -----------------------------------------------------------------------------------------
@@ -303,16 +301,6 @@ class Open5gsSession:
         return None
 
     @property
-    def unreported(self) -> dict[tuple[int, str], int]:
-        """See `CtfSession`."""
-        return self._unreported
-
-    @property
-    def doubtful(self) -> list[Doubt]:
-        """See `CtfSession`."""
-        return self._doubtful
-
-    @property
     def reported(self) -> dict[int, int]:
         """See `CtfSession`."""
         return self._reported
@@ -330,7 +318,7 @@ class Open5gsSession:
             termination_cause=TerminationCause.LOGOUT if kind is CcRequestType.TERMINATION else None,
             multiple_services_indicator=0 if initial else None,
             multiple_services_credit_control=(mscc,),
-            service_information=ServiceInformation(ps_information=_conditions(self._bearer, initial)),
+            service_information=_conditions(self._bearer, initial),
         )
         self._number += 1
         return request
@@ -353,14 +341,12 @@ class Open5gsSession:
             if processed(code):
                 self._reported[rating_group] += octets
             else:
-                self._unreported[rating_group, str(code)] += octets
+                self._lost(rating_group, str(code), octets)
         self._sent = {}
 
     def _doubt(self, cause: str) -> None:
         for rating_group, octets in self._sent.items():
-            if octets:
-                self._unreported[rating_group, cause] += octets
-                self._doubtful.append(Doubt(self._number - 1, rating_group, cause, octets))
+            self._told_in_vain(self._number - 1, rating_group, cause, octets)
         self._sent = {}
 
     def _obey(self, service: MultipleServicesCreditControl | None, now: int) -> None:
@@ -393,34 +379,22 @@ class Open5gsSession:
     def _end(self, cause: str) -> None:
         self._state = _State.ENDED
         for rating_group, octets in self._used.items():
-            if octets:
-                self._unreported[rating_group, cause] += octets
+            self._lost(rating_group, cause, octets)
         self._used.clear()
 
 
 _PASSING: Final = (_State.OPEN, _State.PENDING)
 
 
-def _conditions(bearer: Bearer, initial: bool) -> PsInformation:
-    """PS-Information; 3GPP-PDP-Type in the CCR-I alone, and the equipment in here."""
-    addresses = [address for address in (bearer.pdp_address, bearer.pdp_address_v6) if address is not None]
-    kind = 3 if len(addresses) == 2 else 2 if bearer.pdp_address_v6 is not None else 0
-    equipment = None
+def _conditions(bearer: Bearer, initial: bool) -> ServiceInformation:
+    """3GPP-PDP-Type in the CCR-I alone, and the equipment in here."""
+    conditions = service_information(bearer)
+    known = conditions.ps_information
+    assert known is not None
+    if not initial:
+        known.pdp_type = None
     if bearer.imei is not None:
-        equipment = UserEquipmentInfo(user_equipment_info_type=0, user_equipment_info_value=bearer.imei.encode("ascii"))
-    return PsInformation(
-        charging_id=bearer.charging_id or None,
-        pdp_type=kind if initial else None,
-        pdp_address=tuple(addresses),
-        sgsn_address=() if bearer.sgsn_address is None else (bearer.sgsn_address,),
-        ggsn_address=() if bearer.ggsn_address is None else (bearer.ggsn_address,),
-        called_station_id=bearer.apn,
-        selection_mode="0",
-        charging_characteristics="0800",
-        sgsn_mcc_mnc=bearer.serving_plmn,
-        nsapi=bytes((bearer.nsapi,)),
-        ms_timezone=bearer.ms_timezone,
-        user_location_info=bearer.user_location_info,
-        rat_type=bytes((bearer.rat_type,)),
-        user_equipment_info=equipment,
-    )
+        known.user_equipment_info = UserEquipmentInfo(
+            user_equipment_info_type=0, user_equipment_info_value=bearer.imei.encode("ascii")
+        )
+    return conditions

@@ -7,8 +7,9 @@ from typing import Protocol
 
 from ocs.gy.messages import Asa, Asr, Cca, Ccr, ErrorAnswer, FinalUnitIndication, Raa, Rar
 from sim.pgw.bearer import Bearer, Settings
+from sim.pgw.losses import RESTART, Doubt
 from sim.pgw.open5gs import Open5gsSession
-from sim.pgw.session import RESTART, CtfSession, Doubt
+from sim.pgw.session import CtfSession
 
 
 class GySession(Protocol):

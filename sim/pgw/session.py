@@ -13,9 +13,8 @@ groups that are due and of no other, so that what one payer's messages say never
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -37,22 +36,12 @@ from ocs.gy.messages import (
 )
 from ocs.units import SECOND
 from sim.pgw.bearer import Bearer, Settings
+from sim.pgw.losses import CCFH_CONTINUE, NO_ANSWER, NOT_APPLICABLE, NOT_SENT, RESTART, Losses
 from sim.pgw.messages import acknowledge, pattern, service_information
 from sim.pgw.quota import RatingGroup
 from sim.pgw.states import FATES, Event, State, event_of, processed
 
 __all__ = ["Bearer", "CtfSession", "Settings", "unknown_session"]
-
-NO_ANSWER: Final = "no_answer"
-"""Told in a request that nobody answered: the OCS may have it or not."""
-NOT_SENT: Final = "not_sent"
-"""Passed after such a request, before the session was given up."""
-CCFH_CONTINUE: Final = "ccfh_continue"
-"""Passed without credit control, because the OCS was away and Credit-Control-Failure-Handling said CONTINUE."""
-NOT_APPLICABLE: Final = "4011"
-"""Passed without credit control, because the OCS said so."""
-RESTART: Final = "pgw_restart"
-"""The gateway lost it, and the session with it."""
 
 _FAILOVER_SUPPORTED: Final = 1
 """RFC 8506 8.4. Without the AVP it is not."""
@@ -62,22 +51,12 @@ _IDLE, _OPEN, _PENDING_U = State.IDLE, State.OPEN, State.PENDING_U
 _GONE: Final = (State.PENDING_T, State.UNCONTROLLED, State.ENDED)
 
 
-class Doubt(NamedTuple):
-    """Octets told in a request that nobody answered: the OCS may have it or not."""
-
-    cc_request_number: int
-    rating_group: int
-    cause: str
-    octets: int
-
-
-class CtfSession:
+class CtfSession(Losses):
     """See the module. `session_id` is the caller's: no other session may bear it (RFC 6733 8.8)."""
 
     __slots__ = (
         "_attached",
         "_cause",
-        "_doubtful",
         "_end_code",
         "_flying",
         "_groups",
@@ -93,11 +72,11 @@ class CtfSession:
         "_state",
         "_termination",
         "_tx_at",
-        "_unreported",
         "session_id",
     )
 
     def __init__(self, settings: Settings, session_id: str, bearer: Bearer) -> None:
+        super().__init__()
         self.session_id = session_id
         self._settings = settings
         self._state = _IDLE
@@ -118,8 +97,6 @@ class CtfSession:
         """The Result-Code that ended it."""
         self._cause = ""
         """In UNCONTROLLED: why."""
-        self._unreported: dict[tuple[int, str], int] = defaultdict(int)
-        self._doubtful: list[Doubt] = []
         self._pattern = pattern(settings, session_id, bearer)
         """What all its requests have in common."""
 
@@ -315,16 +292,6 @@ class CtfSession:
         return any(group.watches_changes for group in self._groups.values())
 
     @property
-    def unreported(self) -> dict[tuple[int, str], int]:
-        """Octets that were never reported, by (rating group, cause)."""
-        return self._unreported
-
-    @property
-    def doubtful(self) -> list[Doubt]:
-        """Those of them that the OCS may have got all the same, since its answer may be what was lost."""
-        return self._doubtful
-
-    @property
     def reported(self) -> dict[int, int]:
         """Octets that the OCS has got, by rating group."""
         return {number: group.reported for number, group in self._groups.items()}
@@ -466,16 +433,13 @@ class CtfSession:
 
     def _doubt(self, cause: str) -> None:
         """Nobody waits for an answer to what the request outstanding tells."""
-        for group in self._flying:
-            if octets := group.given_up():
-                self._unreported[group.number, cause] += octets
-                assert self._outstanding is not None
-                self._doubtful.append(Doubt(self._outstanding.cc_request_number, group.number, cause, octets))
+        if self._outstanding is not None:
+            for group in self._flying:
+                self._told_in_vain(self._outstanding.cc_request_number, group.number, cause, group.given_up())
 
     def _forgo(self, group: RatingGroup, cause: str) -> None:
         """What has passed and is in no report yet never will be."""
-        if octets := group.forgone():
-            self._unreported[group.number, cause] += octets
+        self._lost(group.number, cause, group.forgone())
 
     def _release(self, cause: str) -> None:
         """Credit control is over; the service is not, unless its end was waiting already."""
