@@ -105,3 +105,11 @@ def test_no_gateway_dials(tmp_path: Path) -> None:
     done = CliRunner().invoke(commands, ["run", str(tmp_path / "pixit.yaml"), "--out", str(tmp_path / "out")])
     assert done.exit_code == 3, done.output
     assert "the gateway is not connected" in done.output
+
+
+def test_our_own_gateway_by_the_command(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = CliRunner().invoke(commands, ["run", "--side", "pgw", "--id", "RFC8506-5.3-1", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert "our own gateway" in done.output
+    assert (out / "report.html").exists()

@@ -374,6 +374,7 @@ def test_known_deviations_and_comparison(tmp_path: Path, node: Ics) -> None:
     [
         (["run", "--ocs", "127.0.0.1:1"], "--imsi and --apn are needed"),
         (["run", "--area", "NOPE"], "expected one of"),
+        (["run", "--side", "pgw", "--ocs", "127.0.0.1:1"], "--side is for our own"),
         (["run", "--id", "NOPE"], "no case or requirement begins with 'NOPE'"),
         (["run", "--budget", "soon"], "expected a time"),
         (["run", "no-such-file.yaml"], "cannot be read"),
