@@ -28,8 +28,9 @@ from sim.fleet.places import Place
 from sim.fleet.streams import stream
 from sim.link import GATEWAY_HOST, Link
 from sim.pgw.bearer import Bearer, Settings, changes
+from sim.pgw.losses import Doubt
 from sim.pgw.personality import GySession, new_session
-from sim.pgw.session import Doubt, unknown_session
+from sim.pgw.session import unknown_session
 from sim.signals import Core, Served
 from sim.truth import Truth
 from sim.weather import AFTERMATH, Flight, Weather
@@ -378,7 +379,7 @@ class World:
 
     @property
     def _now(self) -> int:
-        return int(self._env.now)
+        return self._env.now  # type: ignore[return-value] # whole microseconds go in, and so they come out
 
     def _at(self, event: Event) -> None:
         if event.at < self._closing:
