@@ -38,7 +38,7 @@ from ocs.gy.messages import (
     ServiceInformation,
 )
 from ocs.gy.shapes import Shapes
-from ocs.gy.writing import writer
+from ocs.gy.writing import Write, writer
 
 _SESSION_ID: Final = 263
 _ORIGIN_HOST: Final = 264
@@ -208,10 +208,21 @@ def _salvage(octets: bytes, header: Header, failure: Failure) -> Decoded:
 # --- encoding ---------------------------------------------------------------------------------------------------------
 
 
+class _Writers(dict[type[msgspec.Struct], Write]):
+    def __missing__(self, record: type[msgspec.Struct]) -> Write:
+        self[record] = write = writer(layout_of(record))
+        return write
+
+
+_WRITERS: Final = _Writers()
+
+
 def encode(message: Message, header: Header, proxy_info: Sequence[bytes] = ()) -> bytes:
     """One message with its header; the Proxy-Info AVPs of the request go last. ValueError for what does not fit."""
     try:
-        body = b"".join((writer(layout_of(type(message)))(message), *proxy_info))
+        body = _WRITERS[type(message)](message)
     except (struct.error, ValueError, OSError, KeyError, AttributeError, TypeError) as error:
         raise ValueError(f"{type(message).__name__} cannot be encoded: {error!r}") from error
+    if proxy_info:
+        body = b"".join((body, *proxy_info))
     return header.encode(len(body)) + body

@@ -437,7 +437,7 @@ class Peer:
 
     def _out_of_hand(self) -> None:
         self.in_hand -= 1
-        if self.in_hand <= self._limits.in_hand // 2:
+        if self._saturated and self.in_hand <= self._limits.in_hand // 2:
             self._saturated = False
         if not self.in_hand and self.state is State.DRAINING:
             self._step(Input.ANSWERED)
