@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
+
+import msgspec
 
 from conformance.mutants.front import in_services, rebuilt, replaced
 from conformance.mutants.mutant import Mutant, fault_of
@@ -11,6 +15,7 @@ from conformance.wire.avp import Avp, avp
 from conformance.wire.message import Message
 from ocs.gy.client import GyClient
 from ocs.gy.messages import FinalUnitIndication, MultipleServicesCreditControl, ReportingReason
+from ocs.units import SECOND
 from sim.pgw.quota import RatingGroup
 from sim.pgw.uplink import Uplink
 
@@ -30,6 +35,36 @@ _in_class(
     "cause_of_disconnection_ignored", "After any DPR the gateway dials again", GyClient, "dismissed",
     property(lambda _: False),
 )  # fmt: skip
+
+
+def _patient_with_capabilities() -> None:
+    """A CEA is waited for as long as it takes."""
+    sound = Uplink._dial
+
+    async def dial(uplink: Uplink) -> GyClient:
+        uplink._timers = msgspec.structs.replace(uplink._timers, capabilities=3600 * SECOND)
+        return await sound(uplink)
+
+    setattr(Uplink, "_dial", dial)  # noqa: B010 - a fault is put into the class on purpose
+
+
+def _dials_again_once() -> None:
+    """A lost connection is dialled again once; if nobody listens then, somebody has to start the gateway anew."""
+
+    async def dial_again(uplink: Uplink) -> GyClient:
+        await asyncio.sleep(uplink._timers.reconnect / SECOND)
+        with contextlib.suppress(OSError):
+            return await uplink._dial()
+        nobody: asyncio.Future[GyClient] = asyncio.get_running_loop().create_future()
+        return await nobody
+
+    setattr(Uplink, "_dial_again", dial_again)  # noqa: B010
+
+
+FOUND += [
+    Mutant("patient_with_capabilities", fault_of(_patient_with_capabilities), _patient_with_capabilities),
+    Mutant("dials_again_once", fault_of(_dials_again_once), _dials_again_once),
+]
 
 
 # --- result codes and failures ----------------------------------------------------------------------------------------

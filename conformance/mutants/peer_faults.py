@@ -67,6 +67,12 @@ def vendor_of_application_matters(request: Message) -> list[bytes]:
     return [replaced(request, ours) if request.command == CER else request.octets]
 
 
+@on_requests
+def inband_security_ignored(request: Message) -> list[bytes]:
+    """Inband-Security-Id is not looked at."""
+    return [without(request, "Inband-Security-Id") if request.command == CER else request.octets]
+
+
 @on_answers
 def applications_untold(answer: Message, _: Message | None) -> list[bytes]:
     """CEA names no application."""
@@ -192,6 +198,52 @@ def _sessions_end_with_their_connection() -> None:
 
 
 _patched(_sessions_end_with_their_connection)
+
+
+# --- time -------------------------------------------------------------------------------------------------------------
+
+
+@_patched
+def _silent_connections_kept() -> None:
+    """A connection on which no CER comes is kept."""
+    TRANSITIONS[State.WAIT_CER, Input.TIMEOUT] = ("await_cer", State.WAIT_CER)
+
+
+@_patched
+def _no_watchdog() -> None:
+    """Silence is no reason for a watchdog."""
+
+    def watch(peer: Peer, decoded: Decoded | None, octets: bytes) -> None:
+        peer._deadline = peer._now + peer._watchdog
+
+    setattr(Peer, "_watch", watch)  # noqa: B010
+
+
+@_patched
+def _watchdog_without_end() -> None:
+    """A watchdog that is not answered is sent again, as long as it takes."""
+
+    def watch(peer: Peer, decoded: Decoded | None, octets: bytes) -> None:
+        peer._ask_for_life()
+        peer._deadline = peer._now + peer._watchdog
+
+    setattr(Peer, "_watch", watch)  # noqa: B010
+
+
+@_patched
+def _watchdog_by_the_clock() -> None:
+    """A watchdog is sent every Tw, whatever else comes."""
+    sound = Peer._alive
+
+    def alive(peer: Peer) -> None:
+        before = peer._deadline if peer.state is State.OPEN and peer.host in known else None
+        known.add(peer.host)
+        sound(peer)
+        if before is not None:
+            peer._deadline = before
+
+    known: set[str | None] = set()
+    setattr(Peer, "_alive", alive)  # noqa: B010
 
 
 # --- framing ----------------------------------------------------------------------------------------------------------
