@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -22,9 +23,9 @@ from conformance.cases import cases
 from conformance.cli import commands
 from conformance.doctor import examine
 from conformance.requirements import requirements
-from conformance.runner import run_cases
-from conformance.selection import Selection
-from conformance.sut.ics import Ics, Subscriber, Subscribers, Sut, Timers
+from conformance.runner import run_cases, severity
+from conformance.selection import Selection, expected_seconds, fitting, load_expected
+from conformance.sut.ics import Ics, IcsError, Subscriber, Subscribers, Sut, Timers
 from conformance.sut.own import started_serve
 from conformance.verdicts import Verdict
 
@@ -367,6 +368,29 @@ def test_known_deviations_and_comparison(tmp_path: Path, node: Ics) -> None:
     assert compared.exit_code == 1
     assert "RFC6733-7.1.5-1" in compared.output
     assert cli.invoke(commands, ["compare", str(one), str(one)]).exit_code == 0
+
+
+def test_a_known_deviation_has_its_last_day(tmp_path: Path) -> None:
+    path = tmp_path / "expected.yaml"
+    path.write_text("- {id: ROB-3, reason: ticket 1, until: 2027-03-31}\n- {id: OPEN5GS-2, reason: ticket 2}\n")
+    on_it, after = (load_expected(path, date(2027, 3, 31)), load_expected(path, date(2027, 4, 1)))
+    assert (on_it.reasons, on_it.expired) == ({"ROB-3": "ticket 1", "OPEN5GS-2": "ticket 2"}, ())
+    assert (after.reasons, after.expired) == ({"OPEN5GS-2": "ticket 2"}, ("ROB-3",))
+    path.write_text("- {id: NOPE, reason: x}\n- {reason: x}\n- {id: ROB-3, reason: x, until: soon}\n")
+    with pytest.raises(IcsError) as wrong:
+        load_expected(path, date(2027, 3, 31))
+    assert len(wrong.value.mistakes) == 3
+
+
+def test_a_budget_takes_the_worst_rows_that_fit() -> None:
+    every, ics = Selection().chosen(), Ics()
+    taken, left = fitting(every, ics, 6.0, workers=2)
+    assert 0 < expected_seconds(taken, ics, 2) <= 6.0
+    assert sorted(case.id for case in taken + left) == sorted(case.id for case in every)
+    assert taken[0] is every[0]
+    assert [severity(case) for case in taken] == sorted(severity(case) for case in taken)
+    assert all(expected_seconds([*taken, case], ics, 2) > 6.0 for case in left)
+    assert fitting(every, ics, 3600.0, workers=2) == (every, [])
 
 
 @pytest.mark.parametrize(
