@@ -150,6 +150,29 @@ def overrun_refused() -> Treat:
     return treat
 
 
+@per_ccr
+def grants_debited() -> Treat:
+    """What was granted is debited, whatever of it was used."""
+    grants: dict[tuple[str, int | None], int] = {}
+
+    def treat(apply: Apply, command: Charge, now: int) -> Outcome:
+        ccr = command.ccr
+
+        def whole(service: MultipleServicesCreditControl) -> MultipleServicesCreditControl:
+            held = grants.pop((ccr.session_id, service.rating_group), None)
+            if held is None or not service.used_service_unit:
+                return service
+            return replace(service, used_service_unit=(UsedServiceUnit(cc_total_octets=held),))
+
+        outcome = apply(replace(command, ccr=services(ccr, whole)), now)
+        for service in answered(outcome).multiple_services_credit_control:
+            if service.granted_service_unit is not None:
+                grants[ccr.session_id, service.rating_group] = service.granted_service_unit.cc_total_octets or 0
+        return outcome
+
+    return treat
+
+
 @around
 def refused_report_lost(apply: Apply) -> Apply:
     """What a request has done is rolled back as a whole when it is refused, its report with it."""
@@ -173,6 +196,12 @@ def final_report_ignored(ccr: Ccr) -> Ccr:
     if ccr.cc_request_type is not CcRequestType.TERMINATION:
         return ccr
     return replace(ccr, multiple_services_credit_control=())
+
+
+@on_ccr
+def interim_reports_unread(ccr: Ccr) -> Ccr:
+    """What is used is debited when the session ends, by the report of its CCR-T."""
+    return _used(lambda _: ())(ccr) if ccr.cc_request_type is CcRequestType.UPDATE else ccr
 
 
 # --- reservations -----------------------------------------------------------------------------------------------------
