@@ -306,8 +306,9 @@ def test_a_database_that_never_answers_freezes_nobody_and_loses_nothing(tmp_path
         postgres.freeze()
         try:
             began = time.monotonic()
-            while sum(car.refused for car in cars) < 3 * SIMS:  # answered all the while
-                await asyncio.sleep(0.01)
+            async with asyncio.timeout(30):
+                while sum(car.refused for car in cars) < 3 * SIMS:  # answered all the while
+                    await asyncio.sleep(0.01)
             refused_after = time.monotonic() - began
             await asyncio.sleep(4)
         finally:
