@@ -370,6 +370,16 @@ def test_known_deviations_and_comparison(tmp_path: Path, node: Ics) -> None:
     assert cli.invoke(commands, ["compare", str(one), str(one)]).exit_code == 0
 
 
+def test_an_interrupted_run_says_what_was_run(node: Ics) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    chosen = Selection(ids=("RFC8506-5.2", "RFC6733-3-1")).chosen()
+    result = run_cases(node, chosen, workers=1, progress=interrupt)
+    assert result.trouble == f"interrupted: {len(result.results)} of {len(chosen)} cases were run"
+    assert 1 <= len(result.results) < len(chosen)
+
+
 def test_a_known_deviation_has_its_last_day(tmp_path: Path) -> None:
     path = tmp_path / "expected.yaml"
     path.write_text("- {id: ROB-3, reason: ticket 1, until: 2027-03-31}\n- {id: OPEN5GS-2, reason: ticket 2}\n")
