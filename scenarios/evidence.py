@@ -11,8 +11,9 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from ocs.billing.crosscheck import Difference
@@ -144,6 +145,9 @@ class Evidence:
     plan_changes: dict[str, list[tuple[int, str, str]]] = field(default_factory=dict)
     """Of cars whose B2B splits get other plans: when, which split, which plan; rising instants."""
 
+    suspensions: dict[str, list[tuple[str | None, int, int | None]]] = field(default_factory=dict)
+    """Of cars whose SIM (None) or a split of it is suspended: which, from when, until when; None: to the end."""
+
     def splits(self) -> Iterator[tuple[str, Sim, Split]]:
         """Every split of every car, in order of cars."""
         profiles = {profile.id: profile for profile in self.provisioning.profiles}
@@ -176,6 +180,20 @@ class Evidence:
             if split_id == share.split_id and at < begins
         ]
         return next(plan for plan in self.provisioning.plans if plan.id == [share.plan.id, *plans][-1])
+
+    def days_suspended(self, share: Share, first_day: date, last_day: date) -> int:
+        """Days, both named ones included, on which a share was suspended from midnight to midnight."""
+        spans = [
+            (start, end)
+            for split_id, start, end in self.suspensions.get(share.vehicle, [])
+            if split_id in (None, share.split_id)
+        ]
+        days = [first_day + timedelta(days=number) for number in range((last_day - first_day).days + 1)]
+        midnights = [instant(datetime.combine(day, time(), self.zone)) for day in (*days, last_day + timedelta(days=1))]
+        return sum(
+            any(start <= begins and (end is None or ends <= end) for start, end in spans)
+            for begins, ends in pairwise(midnights)
+        )
 
     @cached_property
     def _owners(self) -> dict[tuple[str, str, int | None], Share]:

@@ -129,6 +129,7 @@ def witness(
         changes=lived.changes,
         served=lived.served,
         sales={vehicle: sales for vehicle in sims if (sales := scenario.sales(vehicle))},
+        suspensions={vehicle: spans for vehicle in sims if (spans := scenario.suspensions(vehicle))},
         plan_changes={vehicle: changes for vehicle in sims if (changes := scenario.plan_changes(vehicle))},
         rated=[],
         documents=[],

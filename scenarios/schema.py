@@ -212,6 +212,20 @@ class Scenario(FileModel):
         """Whether any car is sold: then all cars live in one world."""
         return any(isinstance(event, SellEvent) for event in self.timeline)
 
+    def suspensions(self, vehicle: str) -> list[tuple[str | None, int, int | None]]:
+        """When a car's SIM (None) or one of its splits is suspended: which, from when, until when; None: to the end."""
+        since: dict[str | None, int] = {}
+        found: list[tuple[str | None, int, int | None]] = []
+        events = [event for event in self.timeline if isinstance(event, StatusEvent)]
+        for event in sorted(events, key=lambda event: self.local(event.day, event.at)):
+            if event.vehicle == vehicle or event.group == group_of(vehicle):
+                at = self.local(event.day, event.at)
+                if event.do == "suspend":
+                    since.setdefault(event.split, at)
+                elif event.split in since:
+                    found.append((event.split, since.pop(event.split), at))
+        return found + [(split_id, at, None) for split_id, at in since.items()]
+
     def plan_changes(self, vehicle: str) -> list[tuple[int, str, str]]:
         """When splits of a car get other plans: the instant, the split, the plan, in order of time."""
         return sorted(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Literal
@@ -61,13 +61,18 @@ class DocumentsAddUp(Check):
     def _look_at_invoice(
         self, evidence: Evidence, judgement: Judgement, document: Document, shares: list[Share]
     ) -> None:
-        recurring, overage = Fraction(0), Fraction(0)
+        recurring, suspended, overage = Fraction(0), Fraction(0), Fraction(0)
         in_bundle, over = 0, 0
         records = _records(evidence, document.cycle_id)
         for share in shares:
             plan = evidence.plan_in(share, document.first_day)
             if isinstance(plan, PostpaidIndividual):
                 days, all_days = _days(evidence, document)
+                if plan.suspended is not None:
+                    first = document.last_day - timedelta(days=days - 1)
+                    idle = evidence.days_suspended(share, first, document.last_day)
+                    suspended += Fraction(plan.suspended) * idle / all_days
+                    days -= idle
                 recurring += Fraction(plan.recurring) * days / all_days
                 included = plan.included * days // all_days
                 edrs = records[share.vehicle, share.split_id]
@@ -78,6 +83,7 @@ class DocumentsAddUp(Check):
         lines = document.applied_customer_billing_rate
         for kind, exact, octets in (
             ("recurring", recurring, 0),
+            ("suspended", suspended, 0),
             ("usage_in_bundle", Fraction(0), in_bundle),
             ("overage", overage, over),
         ):

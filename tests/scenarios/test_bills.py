@@ -174,11 +174,20 @@ def test_documents_are_checked_by_the_plan_of_their_cycle() -> None:
 def test_an_enterprise_whose_sim_is_suspended_is_not_taken_for_touched_by_the_driver() -> None:
     timeline = (
         StatusEvent(do="suspend", day=2, at="08:00", vehicle="code-001"),
-        StatusEvent(do="resume", day=3, at="08:00", vehicle="code-001"),
+        StatusEvent(do="resume", day=4, at="08:00", vehicle="code-001"),
     )
-    done, _ = lived(two_cars().model_copy(update={"timeline": timeline, "duration": 4 * 86_400}))
-    touched = [item for item in done.verdict.judged if item.check.name() == "enterprise_unaffected"]
-    assert [item.judgement.findings for item in touched] == [[]]
+    done, _ = lived(two_cars().model_copy(update={"timeline": timeline, "duration": 5 * 86_400}))
+    judged = {item.check.name(): item.judgement.findings for item in done.verdict.judged}
+    assert judged["enterprise_unaffected"] == []
+    # Its plan has a price for whole days suspended: 3 March.
+    (line,) = (
+        line
+        for document in done.evidence.documents
+        for line in document.applied_customer_billing_rate
+        if line.type == "suspended"
+    )
+    assert line.description == "1 of 31 days at 0.60"
+    assert judged["documents_add_up"] == []
 
 
 def test_a_change_of_plan_is_for_a_b2b_split_and_to_a_postpaid_plan() -> None:
