@@ -6,6 +6,7 @@ from conformance.mutants import (
     answer_faults,
     event_faults,
     grant_faults,
+    header_faults,
     office_faults,
     payer_faults,
     peer_faults,
@@ -19,7 +20,7 @@ from conformance.mutants.wire_faults import WIRE
 
 ROOMS = (
     session_faults, grant_faults, usage_faults, payer_faults, event_faults, office_faults, request_faults, peer_faults,
-    answer_faults,
+    header_faults, answer_faults,
 )  # fmt: skip
 """Importing them writes their mutants down."""
 
