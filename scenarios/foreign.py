@@ -16,7 +16,8 @@ from ocs.inventory.provisioning import Provisioning
 from scenarios.checks.granted import EnterpriseServed, NoOctetWithoutGrant
 from scenarios.evidence import Evidence, Twin, asks_of
 from scenarios.issue import issue
-from scenarios.schema import Scenario
+from scenarios.runner import gather
+from scenarios.schema import CampaignEvent, Faults, Scenario
 from scenarios.verdict import Verdict, judge
 from scenarios.world import live_abroad
 from sim.foreign import ForeignLink
@@ -111,31 +112,14 @@ def run_abroad(
     Raises:
         OSError: there is no OCS, or it refuses; TimeoutError: it is silent.
     """
+    scenario = _without_orders(scenario)
     sold, sims = issue(scenario)
     link = ForeignLink(address, gateway, scenario.begins, speed)
     try:
         lived = live_abroad(scenario, sold, sims, seed, link, gateway, progress)
     finally:
         link.close()
-    evidence = Evidence(
-        provisioning=sold,
-        sims=sims,
-        begins=scenario.begins,
-        ends=lived.ended,
-        zone=scenario.zone,
-        steps=lived.steps,
-        exchanges=lived.exchanges,
-        pushes=lived.pushes,
-        purchases=lived.purchases,
-        unreported=lived.unreported,
-        edrs=[],
-        transfers=[],
-        changes=[],
-        rated=[],
-        documents=[],
-        differences=[],
-        twin=Twin(),
-    )
+    evidence = gather(scenario, sold, sims, lived, Twin())
     named = [check for check in scenario.expect if check.on_gy]
     always = [check for check in ALWAYS if check.name() not in {other.name() for other in named}]
     verdict = judge(name, scenario.title, seed, (*named, *always), evidence)
@@ -148,6 +132,12 @@ def run_abroad(
         link.commands,
         len(lived.pushes),
     )
+
+
+def _without_orders(scenario: Scenario) -> Scenario:
+    """What the cars do by themselves: no operator gives orders, and the network is what it is."""
+    timeline = tuple([event for event in scenario.timeline if isinstance(event, CampaignEvent)])
+    return scenario.model_copy(update={"timeline": timeline, "faults": Faults()})
 
 
 def _figures(evidence: Evidence, link: ForeignLink) -> dict[str, PartyFigures]:

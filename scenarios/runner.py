@@ -13,13 +13,14 @@ from ocs.billing.books import Books
 from ocs.billing.close import close_cycle
 from ocs.billing.reconcile import Reconciliation, Service, reconcile
 from ocs.charging.engine import Engine
+from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.inventory.register import Register
 from ocs.rating.cycle import cycles_between
 from scenarios.evidence import Evidence, Twin
 from scenarios.issue import issue, virtual_sims_before, without_consumers
 from scenarios.schema import Scenario
 from scenarios.verdict import Verdict, judge
-from scenarios.world import EngineFactory, Link, live
+from scenarios.world import EngineFactory, Link, Lived, live
 
 Progress = Callable[[str, float], None]
 """Told what is being done, and which share of the run is behind it (0 to 1)."""
@@ -110,11 +111,16 @@ def witness(
         )  # fmt: skip
         without = Twin(alone.exchanges, alone.pushes)
         lap("twin")
-    evidence = Evidence(
+    return gather(scenario, sold, sims, lived, without), lived.wire_octets
+
+
+def gather(scenario: Scenario, sold: Provisioning, sims: dict[str, Sim], lived: Lived, twin: Twin) -> Evidence:
+    """What a world has left behind, before any bill is written."""
+    return Evidence(
         provisioning=sold,
         sims=sims,
         begins=scenario.begins,
-        ends=scenario.ends,
+        ends=lived.ended,
         zone=scenario.zone,
         steps=lived.steps,
         exchanges=lived.exchanges,
@@ -134,9 +140,8 @@ def witness(
         rated=[],
         documents=[],
         differences=[],
-        twin=without,
+        twin=twin,
     )
-    return evidence, lived.wire_octets
 
 
 class Counted(NamedTuple):
