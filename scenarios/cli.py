@@ -201,6 +201,9 @@ def _run_fleet(
         raise _bad(f"a fleet in shards is kept in Parquet: {missing} is not installed (pip install 'splitsim[report]')")
     try:
         result = run_in_shards(scenario, name, seed, link, folder, fleet, console, pdf=report)
+    except KeyboardInterrupt:
+        _errors.print("broken off; the shards that are done are kept: the same command goes on from there")
+        raise typer.Exit(130) from None
     except ShardLostError as error:
         raise _bad(f"{error}; the shards that are done are kept: the same command goes on from there") from None
     except OSError as error:

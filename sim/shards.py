@@ -103,8 +103,10 @@ class ShardedRun:
         self._folder.mkdir(parents=True, exist_ok=True)
         (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
         good = {shard.name for shard in shards if self._is_done(shard)}
-        for path in self._folder.iterdir():
+        self._thrown_away = 0
+        for path in list(self._folder.iterdir()):
             if path.name not in good:
+                self._thrown_away += (path / _DONE).exists()
                 shutil.rmtree(path)
 
     def folder(self, shard: Shard) -> Path:
@@ -139,6 +141,8 @@ class ShardedRun:
         """
         waiting: SimpleQueue[tuple[Shard, int]] = SimpleQueue()
         pending = self.pending()
+        if self._thrown_away:
+            tell(f"{self._thrown_away} shards of another run, or of another version of the program, were thrown away")
         if len(pending) < len(self.shards):
             tell(f"{len(self.shards) - len(pending)} of {len(self.shards)} shards are done already")
         for shard in pending:

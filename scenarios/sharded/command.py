@@ -18,7 +18,7 @@ from scenarios.runner import Link
 from scenarios.schema import Scenario
 from scenarios.sharded.run import FleetRun, run_fleet, write_fleet
 from scenarios.sharded.work import cars_of_a_world
-from sim.shards import Crew, Here, Processes, Pulse
+from sim.shards import Crew, Processes, Pulse
 
 CSV_CARS: Final = 1_000
 """Up to so many cars `edrs.csv` is written unasked: it grows by about 0.7 MB for each car and month."""
@@ -59,7 +59,7 @@ class Fleet:
             with Cluster(self.cluster) as crew:
                 yield crew
         else:
-            yield Here() if self.workers in (None, 1) else Processes(self.workers or 1)
+            yield Processes(self.workers or 1)
 
 
 def run_in_shards(

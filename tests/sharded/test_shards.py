@@ -72,8 +72,11 @@ def test_a_run_goes_on_where_it_broke_off_and_nothing_else_is_kept(tmp_path: Pat
     assert lines == ["3 of 4 shards are done already"]
     assert cars(again) == "0 1 2 3 4 5 6 7 8 9"
     assert not (tmp_path / "0-1").exists()
-    assert len(sharded(tmp_path / "out", 4, seed=2).pending()) == 4
+    other = sharded(tmp_path / "out", 4, seed=2)
+    assert len(other.pending()) == 4
     assert not list((tmp_path / "out" / "shards").iterdir())
+    other.run(Counting(tmp_path), Here(), lines.append, lambda pulse: None)
+    assert lines[1:] == ["4 shards of another run, or of another version of the program, were thrown away"]
 
 
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
