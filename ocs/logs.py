@@ -10,6 +10,7 @@ as `error`. A request that is granted is told at `debug` alone: it must cost not
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -25,6 +26,8 @@ from ocs.gy.messages import Cca, Ccr, CcRequestType, Rar, SubscriptionIdType
 
 log: Final = logging.getLogger("splitsim")
 _REFUSED: Final = 3000
+_REFUSALS_PER_SECOND: Final = 50
+"""Lines about them: enough to see what goes wrong, and no burden where a peer sends nothing else."""
 
 
 def tell(level: int, event: str, **what: object) -> None:
@@ -72,11 +75,32 @@ def _shown(value: object) -> str:
     return msgspec.json.encode(text).decode() if not text or " " in text or not text.isprintable() else text
 
 
+class _Valve:
+    """Lets so many refusals a second be told; how many were not is told with the next that is."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._told = 0
+        self._held = 0
+
+    def lets(self) -> bool:
+        """Whether one more may be told."""
+        second = int(time.monotonic())
+        if second != self._second:
+            if self._held:
+                tell(logging.WARNING, "refusals not told", number=self._held)
+            self._second, self._told, self._held = second, 0, 0
+        self._told += 1
+        self._held += self._told > _REFUSALS_PER_SECOND
+        return self._told <= _REFUSALS_PER_SECOND
+
+
 class Teller:
     """Tells what becomes durable, and what happens on connections. `state` gives the engine's as it is now."""
 
     def __init__(self, state: Callable[[], State]) -> None:
         self._state = state
+        self._valve = _Valve()
 
     def on_outcome(self, command: Command, _at: int, outcome: Outcome) -> None:
         """An `on_outcome` of `Service`."""
@@ -107,15 +131,17 @@ class Teller:
                 tell(logging.WARNING, "peer silent", peer=peer)
             case PeerRecovered():
                 tell(logging.INFO, "peer speaks again", peer=peer)
-            case PeerClosed():
+            case PeerClosed() if host is not None or self._valve.lets():
                 tell(logging.INFO, "peer closed", peer=peer, reason=event.reason)
-            case RequestRefused():
+            case RequestRefused() if self._valve.lets():
                 result, text = int(event.failure.result_code), event.failure.text
-                about = self._of(decode(event.octets).session_id) if log.isEnabledFor(logging.WARNING) else {}
+                about = self._of(decode(event.octets).session_id)
                 tell(logging.WARNING, "request refused", peer=peer, result=result, reason=text, **about)
 
     def refused(self, ccr: Ccr, result: int) -> None:
         """A request that nothing was done about, since nothing could be: an `on_refusal` of `Service`."""
+        if not self._valve.lets():
+            return
         about = self._of(ccr.session_id, ccr)
         kind = CcRequestType(ccr.cc_request_type).name.lower()
         tell(logging.INFO, "request refused", type=kind, number=ccr.cc_request_number, result=result, **about)
@@ -129,7 +155,7 @@ class Teller:
         ]
         granted = result < _REFUSED and not refused
         level = logging.DEBUG if granted else logging.INFO
-        if log.isEnabledFor(level):
+        if log.isEnabledFor(level) and (granted or self._valve.lets()):
             tell(
                 level,
                 "request granted" if granted else "services refused" if result < _REFUSED else "request refused",

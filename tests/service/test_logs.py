@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 
 import pytest
 
@@ -47,3 +48,17 @@ def test_a_line_of_json_has_whatever_belongs_to_the_event() -> None:
         "rating_groups": ["200:4012"],
         "n": 5,
     }
+
+
+def test_a_flood_of_refusals_is_counted_and_not_told_line_by_line(caplog: pytest.LogCaptureFixture) -> None:
+    teller = Teller(lambda: Engine("ocs.example", "example").state)
+    request = ccr(CcRequestType.INITIAL, 0, 0, 0, (WIFI,))
+    with caplog.at_level(logging.INFO, logger="splitsim"):
+        for _ in range(500):
+            teller.refused(request, 3004)
+        time.sleep(1.1)
+        teller.refused(request, 3004)
+    told = [record for record in caplog.records if record.message == "request refused"]
+    held = sum(record.what["number"] for record in caplog.records if record.message == "refusals not told")  # type: ignore[attr-defined]
+    assert len(told) + held == 501
+    assert held > 250
