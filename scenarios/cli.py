@@ -57,7 +57,7 @@ def run_command(
         int | None, typer.Option(min=1, max=256, help="Processes of this machine that work on a fleet in shards.")
     ] = None,
     shards: Annotated[
-        int | None, typer.Option(min=1, help="Parts of the fleet that are worked apart; of about 1,000 cars unasked.")
+        int | None, typer.Option(min=1, help="Parts of the fleet that are worked apart; of 250 cars at most unasked.")
     ] = None,
     cluster: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Scheduler of a Dask cluster that sees the same --out.")

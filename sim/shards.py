@@ -78,9 +78,9 @@ class ShardLostError(RuntimeError):
     """The worker of a shard went away, as often as it was begun."""
 
 
-def cut(cars: int, most: int, shards: int | None) -> list[Shard]:
-    """`cars` in shards of at most `most` cars, or in as many `shards` as asked for, but none without a car."""
-    number = min(cars, shards if shards is not None else -(-cars // most))
+def cut(cars: int, shards: int) -> list[Shard]:
+    """`cars` in so many shards, but none without a car."""
+    number = min(cars, shards)
     borders = [cars * place // number for place in range(number + 1)]
     return [Shard(place, *border) for place, border in enumerate(pairwise(borders))]
 

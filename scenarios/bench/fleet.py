@@ -184,7 +184,7 @@ def _speed_up(scenario: Scenario, work: Work) -> tuple[float, int | None]:
     seconds, peak = [], None
     for workers in (1, 2):
         with TemporaryDirectory() as folder:
-            run = ShardedRun(Path(folder), {}, cut(scenario.vehicles, scenario.vehicles, 6))
+            run = ShardedRun(Path(folder), {}, cut(scenario.vehicles, 6))
             began = time.perf_counter()
             run.run(work, Processes(workers), lambda line: None, lambda pulse: None)
             seconds.append(time.perf_counter() - began)

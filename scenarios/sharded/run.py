@@ -34,7 +34,10 @@ from scenarios.sharded.work import FleetWork
 from scenarios.verdict import Verdict
 from sim.shards import Crew, Here, Pulse, Shard, ShardedRun, cut
 
-CARS_OF_A_SHARD: Final = 1_000
+CARS_OF_A_SHARD: Final = 250
+"""At most: some minutes of work, which is what a worker that goes away costs."""
+LEAST_SHARDS: Final = 4
+"""Of a small fleet, so that workers share it. Never their number: another one may go on with the run."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def run_fleet(
         seed: of all chance.
         folder: where everything is kept; cluster workers have to see it under the same name.
         link: how the gateway reaches the OCS.
-        shards: how many; None: of about a thousand cars.
+        shards: how many; None: as many as the fleet needs.
         crew: who works; None: this process.
         tell: lines for people. `watch`: how far it is, and how many cars were done before this run began.
 
@@ -91,7 +94,7 @@ def run_fleet(
     run = ShardedRun(
         folder,
         manifest(scenario, name, seed) | {"code": _code()},
-        cut(scenario.vehicles, CARS_OF_A_SHARD, shards),
+        cut(scenario.vehicles, shards or max(LEAST_SHARDS, -(-scenario.vehicles // CARS_OF_A_SHARD))),
     )
     before = run.pulse().cars
     run.run(FleetWork(scenario, seed, link), crew or Here(), tell, lambda pulse: watch(pulse, before))

@@ -31,16 +31,16 @@ class Counting:
 
 
 def sharded(folder: Path, number: int, **more: object) -> ShardedRun:
-    return ShardedRun(folder, {"seed": 1, **more}, cut(10, 4, number))
+    return ShardedRun(folder, {"seed": 1, **more}, cut(10, number))
 
 
 def cars(run: ShardedRun) -> str:
     return " ".join((run.folder(shard) / "cars").read_text() for shard in run.shards)
 
 
-def test_shards_have_a_size_unless_their_number_is_given() -> None:
-    assert cut(10, 4, None) == [Shard(0, 0, 3), Shard(1, 3, 6), Shard(2, 6, 10)]
-    assert cut(10, 4, 2) == [Shard(0, 0, 5), Shard(1, 5, 10)]
+def test_shards_are_of_one_size() -> None:
+    assert cut(10, 3) == [Shard(0, 0, 3), Shard(1, 3, 6), Shard(2, 6, 10)]
+    assert cut(2, 3) == [Shard(0, 0, 1), Shard(1, 1, 2)]
 
 
 @pytest.mark.parametrize("number", [1, 3, 10, 99])
