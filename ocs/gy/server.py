@@ -174,7 +174,8 @@ class GyServer:
         """A request has come: it waits to be taken, or is refused because too many do."""
         ccr = request.message
         assert isinstance(ccr, Ccr)
-        if is_shed(ccr, self._waiting, self.limits.waiting) and self._takes_more_than_its_share(connection):
+        waiting, limit = self._waiting, self.limits.waiting
+        if waiting >= limit and is_shed(ccr, waiting, limit) and self._takes_more_than_its_share(connection):
             connection.link.peer.decline(request, too_busy(ccr))
             return
         if ccr.origin_host != connection.link.peer.host:

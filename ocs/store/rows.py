@@ -26,7 +26,9 @@ from ocs.charging.commands import (
 from ocs.gy.codec import decode, encode
 from ocs.gy.framing import FLAG_PROXIABLE, FLAG_REQUEST, FLAG_RETRANSMITTED, Header
 from ocs.gy.messages import APPLICATION_ID, Ccr
+from ocs.inventory.history import Change
 from ocs.inventory.provisioning import Provisioning
+from ocs.records.edr import Edr, Transfer
 
 VERSION: Final = 4
 """Of a store: its tables and its records' columns. Whoever changes either raises it (`ocs.store.schema.STEPS`)."""
@@ -86,11 +88,14 @@ def command_of(row: Row) -> Command:
 
 def record_texts(outcomes: Sequence[Outcome]) -> tuple[list[str], list[str], list[str]]:
     """EDRs, ledger lines and changes of what was done, as the tables keep them."""
-    return (
-        _texts(edr for outcome in outcomes for edr in outcome.edrs),
-        _texts(line for outcome in outcomes for line in outcome.transfers),
-        _texts(change for outcome in outcomes for change in outcome.changes),
-    )
+    edrs: list[Edr] = []
+    transfers: list[Transfer] = []
+    changes: list[Change] = []
+    for outcome in outcomes:
+        edrs += outcome.edrs
+        transfers += outcome.transfers
+        changes += outcome.changes
+    return _texts(edrs), _texts(transfers), _texts(changes)
 
 
 def _texts(records: Iterable[msgspec.Struct]) -> list[str]:
