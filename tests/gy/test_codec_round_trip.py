@@ -11,9 +11,19 @@ from hypothesis import strategies as st
 
 from ocs.gy.avp import render, unix_seconds, walk, wire_seconds
 from ocs.gy.codec import decode, encode
-from ocs.gy.framing import HEADER_OCTETS, MESSAGE_OCTETS_MAX, frames, request_header
+from ocs.gy.framing import HEADER_OCTETS, MESSAGE_OCTETS_MAX, Header, frames, request_header
 from ocs.gy.inbox import Inbox
-from ocs.gy.messages import Ccr, CcRequestType, Dwr, GrantedServiceUnit, Message, MultipleServicesCreditControl
+from ocs.gy.messages import (
+    Cca,
+    Ccr,
+    CcRequestType,
+    Dwr,
+    FinalUnitAction,
+    FinalUnitIndication,
+    GrantedServiceUnit,
+    Message,
+    MultipleServicesCreditControl,
+)
 from tests.gy import captures, octets
 from tests.gy.strategies import header_of, messages
 
@@ -176,3 +186,27 @@ def test_what_came_before_garbage_is_taken_first() -> None:
     assert not inbox.broken
     assert inbox.take() == STREAM[0]
     assert inbox.broken
+
+
+def test_an_unknown_final_unit_action_is_terminate() -> None:
+    """RFC 8506 8.35; read twice, since what has been read once is read another way."""
+    final = FinalUnitIndication(final_unit_action=FinalUnitAction.RESTRICT_ACCESS)
+    service = MultipleServicesCreditControl(rating_group=1, final_unit_indication=final)
+    cca = Cca(
+        session_id="s",
+        result_code=2001,
+        origin_host="ocs.example",
+        origin_realm="example",
+        cc_request_type=CcRequestType.UPDATE,
+        cc_request_number=1,
+        multiple_services_credit_control=(service,),
+    )
+    octets = encode(cca, Header(272, 4, 0, 1, 1))
+    known = bytes.fromhex("000001c14000000c") + (2).to_bytes(4)
+    assert octets.count(known) == 1
+    for action, meant in ((9, 0), (1, 1), (9, 0), (2, 2)):
+        read = decode(octets.replace(known, known[:8] + action.to_bytes(4))).message
+        assert isinstance(read, Cca)
+        indication = read.multiple_services_credit_control[0].final_unit_indication
+        assert indication is not None
+        assert indication.final_unit_action == meant
