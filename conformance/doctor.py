@@ -102,6 +102,7 @@ def _capabilities(bench: Bench, line: Line, reply: Reply) -> Step:
             "closed": _CLOSED_OVER_TLS if line.tls_title else _CLOSED,
             "silent": "something listens that says nothing: is it Diameter, or does it wait for TLS (--tls)?",
             "garbled": "whatever answers there does not speak Diameter",
+            "flooded": "the SUT sends and sends, whatever it is asked",
         }[reply.how]
         return Step(name, "unreachable", reply.title, hint)
     if reply.result_code != 2001:
@@ -151,6 +152,7 @@ def _refusal(reply: Reply, rating_group: int) -> str | None:
             "closed": "the SUT closed the connection on this CCR: look into its log",
             "silent": "the SUT does not answer this CCR: look into its log; a gateway would now wait for Tx",
             "garbled": "the SUT answers octets that are no Diameter message",
+            "flooded": "the SUT sends and sends: look into its log",
         }[reply.how]
     if reply.result_code != 2001:
         return CCR_HINTS.get(reply.result_code or 0, "look into the SUT's log")

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from conformance.bench import Bench, Run
@@ -98,6 +98,7 @@ def run_cases(
 ) -> RunResult:
     """Runs cases against the SUT of a PIXIT. Destructive ones come last, one at a time, a golden session after each.
 
+    Where the SUT hangs or dies before that, it is restarted, and the cases that may have done it are run again so.
     None is run where the SUT is not there, or refuses the very subscriber that the PIXIT says has credit.
     An interrupt from the keyboard ends it early: no case begins any more, those that run come to their end.
     """
@@ -115,7 +116,10 @@ def run_cases(
         def one(case: Case) -> None:
             result = run_case(run, case)
             with lock:
-                out.results.append(result)
+                before = [known for known in out.results if known.case_id == case.id]
+                if before and result.verdict is Verdict.N_A:
+                    return  # nobody is left for it
+                out.results = [known for known in out.results if known.case_id != case.id] + [result]
                 out.watched[case.id] = watch(result.trace.records)
                 progress(result, len(out.results), len(chosen))
 
@@ -123,6 +127,8 @@ def run_cases(
         with ThreadPoolExecutor(at_a_time) as pool:
             try:
                 list(pool.map(one, _longest_first(gentle, ics, seed)))
+                if golden(run) is not None and _restart(run):
+                    rough = [*_doubtful(gentle, out.results), *rough]
                 for case in rough:
                     one(case)
                 last = golden(run)
@@ -136,6 +142,16 @@ def run_cases(
     out.seconds = time.monotonic() - began
     out.sut_host = run.sut_host
     return out
+
+
+def _doubtful(cases: Sequence[Case], results: Sequence[CaseResult]) -> list[Case]:
+    """Cases of which one has brought the SUT down, or that found it so: each is told to be destructive."""
+    names = {
+        result.case_id
+        for result in results
+        if result.connection in ("hung", "closed") or result.verdict is Verdict.INCONC
+    }
+    return [replace(case, destructive=True) for case in cases if case.id in names]
 
 
 def _longest_first(chosen: Sequence[Case], ics: Ics, seed: int) -> list[Case]:
@@ -261,14 +277,17 @@ def golden(run: Run) -> Trouble | None:
     return trouble
 
 
-def _restart(run: Run) -> None:
-    """Brings a hung SUT back, if the PIXIT says how, and waits for it."""
+def _restart(run: Run) -> bool:
+    """Brings a hung SUT back, if the PIXIT says how, and waits for it; whether it is back."""
     if not run.hooks.has("restart"):
-        return
+        return False
     try:
         run.hooks.call("restart")
     except HookFailed:
-        return
+        return False
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and golden(run) is not None:
+    while golden(run) is not None:
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.2)
+    return True

@@ -20,6 +20,9 @@ from conformance.wire.message import ASR, DPR, DWR, HEADER, P_FLAG, RAR, Message
 _MESSAGE_MAX = 1 << 22
 """Octets above which an announced length is taken for garbage: no Gy answer comes near."""
 
+_MESSAGES_MAX = 5_000
+"""Messages on one connection above which they are taken for a flood: no case asks for a fifth of it."""
+
 
 class Identifiers:
     """Hop-by-Hop and End-to-End ids of one run, from its seed; no two requests share one."""
@@ -81,7 +84,9 @@ class Line:
         self.closed_by_us = False
         self._buffer = bytearray()
         self._inbox: deque[Message] = deque()
-        self._garbled: str | None = None
+        self._spoilt: NoMessage | None = None
+        """Why nothing that comes is read any more."""
+        self._taken = 0
         self._deaf = False
         """A message of ours could not be sent to its end; nothing that follows it would be understood."""
         self._tls_refusal = ""
@@ -167,8 +172,8 @@ class Line:
                     del self._inbox[looked_at]
                     return message
                 looked_at += 1
-            if self._garbled is not None:
-                return NoMessage("garbled", self._garbled)
+            if self._spoilt is not None:
+                return self._spoilt
             if self.closed_by_peer:
                 return NoMessage("closed", self._tls_refusal)
             if not self._receive(deadline):
@@ -183,7 +188,7 @@ class Line:
     def listen(self, seconds: float) -> None:
         """Lets time pass, and takes in whatever comes."""
         deadline = time.monotonic() + seconds
-        while not self.closed_by_peer and self._garbled is None and self._receive(deadline):
+        while not self.closed_by_peer and self._spoilt is None and self._receive(deadline):
             pass
         time.sleep(max(0.0, deadline - time.monotonic()) if not self.closed_by_peer else 0)
 
@@ -212,8 +217,9 @@ class Line:
         if not octets:
             self._ended("end of stream")
             return True
-        self._buffer += octets
-        self._cut()
+        if self._spoilt is None:
+            self._buffer += octets
+            self._cut()
         return True
 
     def _ended(self, how: str) -> None:
@@ -224,13 +230,18 @@ class Line:
         while len(self._buffer) >= 4:
             length = int.from_bytes(self._buffer[1:4], "big")
             if length < HEADER or length % 4 or length > _MESSAGE_MAX or self._buffer[0] != 1:
-                self._garbled = f"it begins {bytes(self._buffer[:8]).hex()}"
+                self._spoilt = NoMessage("garbled", f"it begins {bytes(self._buffer[:8]).hex()}")
                 self.trace.record(self.number, "ocs", bytes(self._buffer))
                 return
             if len(self._buffer) < length:
                 return
             octets = bytes(self._buffer[:length])
             del self._buffer[:length]
+            self._taken += 1
+            if self._taken > _MESSAGES_MAX:
+                self._spoilt = NoMessage("flooded", f"more than {_MESSAGES_MAX:,}")
+                self.trace.event(self.number, self._spoilt.title)
+                return
             self.trace.record(self.number, "ocs", octets)
             self._take(Message(octets))
 

@@ -14,7 +14,7 @@ from conformance.wire.message import Message
 class NoMessage:
     """Nothing that is a Diameter message came back."""
 
-    how: Literal["closed", "silent", "garbled"]
+    how: Literal["closed", "silent", "garbled", "flooded"]
     detail: str = ""
 
     @property
@@ -24,6 +24,7 @@ class NoMessage:
             "closed": "the connection was closed",
             "silent": "no answer",
             "garbled": "octets that are no Diameter message",
+            "flooded": "a flood of messages",
         }
         return words[self.how] + (f" ({self.detail})" if self.detail else "")
 

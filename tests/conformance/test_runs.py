@@ -25,7 +25,7 @@ from conformance.doctor import examine
 from conformance.requirements import requirements
 from conformance.runner import run_cases, severity
 from conformance.selection import Selection, expected_seconds, fitting, load_expected
-from conformance.sut.ics import Ics, IcsError, Subscriber, Subscribers, Sut, Timers
+from conformance.sut.ics import HookSpec, Ics, IcsError, Subscriber, Subscribers, Sut, Timers, split_address
 from conformance.sut.own import started_serve
 from conformance.verdicts import Verdict
 
@@ -205,28 +205,28 @@ def a_server(behave: Callable[[socket.socket], None]) -> Iterator[str]:
         thread.join(5)
 
 
-def described(address: str) -> Ics:
+def described(address: str, seconds: float = 0.3) -> Ics:
     return Ics(
         sut=Sut(address=address),
-        timers=Timers(answer_seconds=0.3, quiet_seconds=0.1),
+        timers=Timers(answer_seconds=seconds, quiet_seconds=0.1),
         subscribers=Subscribers(rich=(Subscriber(imsi="001010000000001", apn="internet"),)),
     )
 
 
 @pytest.mark.parametrize(
-    ("behave", "words"),
+    ("behave", "words", "seconds"),
     [
-        (closes, "the connection was closed"),
-        (stalls, "no answer"),
-        (talks_http, "octets that are no Diameter message"),
-        (floods, "no answer"),
+        (closes, "the connection was closed", 5),
+        (stalls, "no answer", 0.3),
+        (talks_http, "octets that are no Diameter message", 5),
+        (floods, "a flood of messages", 30),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_an_sut_that_misbehaves(behave: Callable[[socket.socket], None], words: str) -> None:
+def test_an_sut_that_misbehaves(behave: Callable[[socket.socket], None], words: str, seconds: float) -> None:
     with a_server(behave) as address:
-        result = run_cases(described(address), Selection(ids=("ROB-3",)).chosen())
-        steps = list(examine(described(address)))
+        result = run_cases(described(address, seconds), Selection(ids=("ROB-3",)).chosen())
+        steps = list(examine(described(address, seconds)))
     assert not result.reachable
     assert words in result.trouble
     assert steps[1].outcome == "unreachable"
@@ -241,6 +241,61 @@ def test_a_wrong_pixit_is_told_from_a_fault(node: Ics) -> None:
     result = run_cases(ics, [cases()["RFC8506-5.4-3"]])
     (case,) = result.results
     assert (case.verdict, case.reason.split(":")[0]) == (Verdict.INCONC, "PIXIT")
+
+
+class Fragile:
+    """Stands before a good OCS, and lets nothing back from the moment when a gateway's octets hold `word`.
+
+    The file `down` is there as long as that lasts; whoever removes it has restarted the OCS.
+    """
+
+    def __init__(self, target: str, word: bytes, down: Path) -> None:
+        self._target, self._word, self._down = split_address(target), word, down
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                ours, _ = self._listener.accept()
+            except OSError:
+                return
+            theirs = socket.create_connection(self._target)
+            for source, sink in ((ours, theirs), (theirs, ours)):
+                threading.Thread(target=self._pass, args=(source, sink, source is theirs), daemon=True).start()
+
+    def _pass(self, source: socket.socket, sink: socket.socket, back: bool) -> None:
+        with contextlib.suppress(OSError), source, sink:
+            while octets := source.recv(65_536):
+                if not back and self._word in octets:
+                    self._down.touch()
+                if not (back and self._down.exists()):
+                    sink.sendall(octets)
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+
+def test_the_case_that_hangs_an_sut_is_found_among_those_that_found_it_hung(node: Ics, tmp_path: Path) -> None:
+    culprit, down = "RFC6733-6.7.1-1", tmp_path / "down"  # its Route-Records are this OCS's end
+    fragile = Fragile(node.sut.address, b"dra1.example", down)
+    ics = node.model_copy(
+        update={
+            "sut": node.sut.model_copy(update={"address": fragile.address}),
+            "timers": node.timers.model_copy(update={"answer_seconds": 1.0}),
+            "hooks": {"restart": HookSpec(command=f"rm -f {down}")},
+        }
+    )
+    ids = (culprit, "RFC8506-5.2-3/reference", "RFC6733-5.5.1-1", "RFC6733-5.4-1", "RFC6733-6.8-1")
+    result = run_cases(ics, [cases()[name] for name in ids], workers=2)
+    fragile.close()
+    assert result.trouble == ""
+    verdicts = {case.case_id: case.verdict for case in result.results}
+    assert verdicts == {name: Verdict.FAIL if name == culprit else Verdict.PASS for name in ids}
+    seen = [finding.seen for case in result.results if case.case_id == culprit for finding in case.findings]
+    assert any(text.startswith("SUT-HUNG") for text in seen)
 
 
 def test_an_sut_that_takes_no_octets_costs_one_wait() -> None:
