@@ -34,7 +34,9 @@ def query(folder: Path, sql: str) -> Answer:
 
     files = {name: _files(folder, name) for name in FILES}
     if not files["edrs"]:
-        raise QueryError(f"--run {folder}: expected the folder of a run, with records or shards in it")
+        raise QueryError(
+            f"--run {folder}: expected the folder of a run, with records (not after --no-report) or shards in it"
+        )
     db = duckdb.connect()
     try:
         db.execute("SET memory_limit = '400MB'; SET TimeZone = 'UTC'")

@@ -107,6 +107,8 @@ def sessions_of(exchanges: list[Exchange]) -> list[str]:
     still: dict[str, None] = {}
     for exchange in exchanges:
         request, answer = exchange.request, exchange.answer
+        if request.cc_request_type is CcRequestType.EVENT:
+            continue
         over = answer is not None and answer.result_code not in (2001, 2002)
         if request.cc_request_type is CcRequestType.TERMINATION or over:
             still.pop(request.session_id, None)
