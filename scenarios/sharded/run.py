@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 import ocs
 import scenarios
 import sim
@@ -30,6 +32,8 @@ from scenarios.outputs import manifest, particulars, write_json
 from scenarios.runner import Link
 from scenarios.schema import Scenario
 from scenarios.sharded.merge import merge
+from scenarios.sharded.records import SeriesRow, read_all
+from scenarios.sharded.rows import hour_rows, no_hours
 from scenarios.sharded.work import FleetWork
 from scenarios.verdict import Verdict
 from sim.shards import Crew, Here, Pulse, Shard, ShardedRun, cut
@@ -118,7 +122,9 @@ def _code() -> str:
 
 
 def write_fleet(run: FleetRun, *, csv: bool, pdf: bool) -> None:
-    """Write what the run as a whole leaves. `csv`: EDRs as one sorted file, too; `pdf`: invoices as PDF, too.
+    """Write what the run as a whole leaves.
+
+    `csv`: EDRs as one sorted file, too; `pdf`: invoices as PDF and a picture of the load, too.
 
     Raises:
         OSError: the folder cannot be written.
@@ -131,6 +137,8 @@ def write_fleet(run: FleetRun, *, csv: bool, pdf: bool) -> None:
     write_documents(documents, statements[1:], pdf=False)
     for reconciliation in run.reconciliations:
         write_reconciliation(run.folder / "reconciliation" / reconciliation.cycle_id, reconciliation)
+    if pdf:
+        _draw_load(run)
     if csv:
         paths = [run.folder / "shards" / shard.name / "edrs.parquet" for shard in run.shards]
         write_csv_as_given(run.folder / "edrs.csv", Edr, stream_parquet(paths, Edr, "event_time, edr_id"))
@@ -145,3 +153,16 @@ def write_fleet(run: FleetRun, *, csv: bool, pdf: bool) -> None:
             "largest_worker_mebibytes": run.peak_mebibytes,
         },
     )
+
+
+def _draw_load(run: FleetRun) -> None:
+    """`load.png`: requests and octets by the hour."""
+    from scenarios.report.load import draw_load
+
+    hours = no_hours()
+    for row in read_all([run.folder / "shards" / shard.name for shard in run.shards], "series", SeriesRow):
+        at, *counts = msgspec.structs.astuple(row)
+        hours[at] = [before + more for before, more in zip(hours[at], counts, strict=True)]
+    note = f"scenario {run.name} · seed {run.verdict.seed}"
+    picture = draw_load(hour_rows(hours), run.scenario.vehicles, run.scenario.zone, note)
+    (run.folder / "load.png").write_bytes(picture)

@@ -70,8 +70,12 @@ def test_processes_and_their_hash_seeds_change_nothing(
     assert in_shards(scenario, tmp_path, 3, Processes(2)) == one_world
 
 
-def test_a_run_is_known_from_its_folder(scenario: Scenario, tmp_path: Path) -> None:
-    run_fleet(scenario, "fleet", 3, tmp_path)
+def test_a_run_leaves_bills_a_picture_and_what_it_was(scenario: Scenario, tmp_path: Path) -> None:
+    done = run_fleet(scenario, "fleet", 3, tmp_path)
+    write_fleet(done, csv=False, pdf=True)
+    assert (tmp_path / "load.png").read_bytes().startswith(b"\x89PNG")
+    assert len(list((tmp_path / "documents").glob("INV-*.pdf"))) == 2
+    assert not (tmp_path / "edrs.csv").exists()
     assert read_manifest(tmp_path) == (scenario, "fleet", 3)
 
 
