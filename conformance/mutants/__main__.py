@@ -14,7 +14,6 @@ from conformance.mutants.gateway_faults import MUTANTS as OF_A_GATEWAY
 from conformance.mutants.matrix import (
     BY_NAME,
     MUTANTS,
-    OF_A_GATEWAY,
     Killed,
     failed_rows,
     matrix,
