@@ -1,7 +1,8 @@
 """How long nobody is served when an OCS is killed that has a standby: from SIGKILL to the first answer.
 
-Two processes as an operator starts them, `splitsim serve` and `splitsim serve --standby`, on one store. The first
-answer is that to a CCR-U of a session that the killed one had opened.
+Two processes as an operator starts them, `splitsim serve` and `splitsim serve --standby`, on one store. The standby
+has folded along what there was when the other is killed; the first answer is that to a CCR-U of a session that the
+killed one had opened.
 """
 
 from __future__ import annotations
@@ -48,11 +49,7 @@ def _measured(name: str, folder: Path, url: str, sessions: int) -> Row:
         port = _port(primary)
         standby = processes.enter_context(_serving(folder, url, "--standby"))
         asyncio.run(_open(port, sessions))
-        assert standby.stderr is not None
-        while "standing by" not in standby.stderr.readline():
-            if standby.poll() is not None:
-                raise RuntimeError("the standby has ended")
-        time.sleep(1)  # the tables are filled, and the standby waits
+        _caught_up(standby, sessions + 1)
         primary.kill()
         killed = time.monotonic()
         port = _port(standby)
@@ -69,7 +66,7 @@ def _measured(name: str, folder: Path, url: str, sessions: int) -> Row:
 def _serving(folder: Path, url: str, *words: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "splitsim", "serve", "--gy", "127.0.0.1:0", "--provision", "sims.yaml", "--db", url,
-         "--log-level", "warning", *words],
+         "--log-level", "debug" if words else "warning", *words],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE if words else None, text=True,
     )  # fmt: skip
     try:
@@ -91,6 +88,15 @@ def _port(process: subprocess.Popen[str]) -> int:
         if line == "ready\n":
             return port
     raise RuntimeError("the served OCS has ended")
+
+
+def _caught_up(standby: subprocess.Popen[str], rows: int) -> None:
+    """Wait until it has folded so many rows along: provisioning, and a CCR-I for each session."""
+    assert standby.stderr is not None
+    for line in standby.stderr:
+        if (found := re.search(r"folded along rows=(\d+)", line)) and int(found[1]) >= rows:
+            return
+    raise RuntimeError("the standby has ended")
 
 
 async def _open(port: int, sessions: int) -> None:
