@@ -36,8 +36,8 @@ from sim.faults import Faults, LinkFaults, Span
 from sim.fleet.cars import Car
 from sim.fleet.streams import stream
 from sim.foreign import ForeignLink
+from sim.link import Books, MemoryLink, WireLink
 from sim.link import Link as SimLink
-from sim.link import MemoryLink, WireLink
 from sim.octets import SampledLink
 from sim.pgw.bearer import Settings
 from sim.signals import Served
@@ -128,7 +128,10 @@ def live(
     events = _events(scenario, sims, cars, sold)
     world = World(list(cars.values()), events, scenario.begins, scenario.ends, scenario.zone, seed, joined, faults)
     world.run(progress)
-    return _lived(world, joined, scenario, sold, sims, cars)
+    lived = _lived(world, joined, scenario, sold, sims, cars)
+    world.let_go()
+    joined.books = Books()
+    return lived
 
 
 def live_abroad(

@@ -162,6 +162,10 @@ class World:
             self._clear_up(self._weather)
         self._link.close()
 
+    def let_go(self) -> None:
+        """Forget what was seen: a world is a knot that the garbage collector has to untie, and the less is in there."""
+        self.seen, self.truth = Seen(), Truth()
+
     def run_paced(self, pace: Callable[[int], bool], progress: Callable[[float], None] = lambda share: None) -> None:
         """The same in the time that `pace` gives: it waits for an instant, and is asked again where it says False.
 
