@@ -14,7 +14,10 @@ from conformance.mutants.pgw_faults import FOUND, on_asked, on_told
 from conformance.wire.avp import Avp, avp
 from conformance.wire.message import Message
 from ocs.gy.client import GyClient
-from ocs.gy.messages import FinalUnitIndication, MultipleServicesCreditControl, ReportingReason
+from ocs.gy.codec import Decoded
+from ocs.gy.messages import Cea, FinalUnitIndication, MultipleServicesCreditControl, ReportingReason
+from ocs.gy.peer import Peer
+from ocs.gy.transitions import TRANSITIONS, Input, State
 from ocs.units import SECOND
 from sim.pgw.quota import RatingGroup
 from sim.pgw.uplink import Uplink
@@ -48,6 +51,20 @@ def _patient_with_capabilities() -> None:
     setattr(Uplink, "_dial", dial)  # noqa: B010 - a fault is put into the class on purpose
 
 
+def _any_answer_opens() -> None:
+    """Whatever answers the CER opens the connection."""
+
+    def take_any(peer: Peer, decoded: Decoded, octets: bytes) -> None:
+        cea = Cea(
+            result_code=2001, origin_host="ocs.conformance.example", origin_realm="conformance.example",
+            host_ip_address=("127.0.0.1",), vendor_id=0, product_name="?",
+        )  # fmt: skip
+        peer._open(cea)
+
+    setattr(Peer, "_take_any", take_any)  # noqa: B010
+    TRANSITIONS[State.WAIT_CEA, Input.ANSWER] = ("take_any", State.OPEN)
+
+
 def _dials_again_once() -> None:
     """A lost connection is dialled again once; if nobody listens then, somebody has to start the gateway anew."""
 
@@ -63,6 +80,7 @@ def _dials_again_once() -> None:
 
 FOUND += [
     Mutant("patient_with_capabilities", fault_of(_patient_with_capabilities), _patient_with_capabilities),
+    Mutant("any_answer_opens", fault_of(_any_answer_opens), _any_answer_opens),
     Mutant("dials_again_once", fault_of(_dials_again_once), _dials_again_once),
 ]
 
