@@ -12,7 +12,7 @@ from ocs.charging.engine import Engine
 from ocs.charging.state import State
 from ocs.store.journal import StoreError
 from ocs.store.recovery import fold
-from ocs.store.rows import Row, request_octets
+from ocs.store.rows import Filling, Row, request_octets
 from ocs.store.stores import open_journal
 
 
@@ -28,7 +28,7 @@ class Resting:
         self._engine = Engine("ocs", "ocs")  # whose name it has is in answers to clients alone
         try:
             folded = fold(self._engine, self._journal)
-            if folded.unfilled:
+            if folded.unfilled.rows:
                 raise StoreError(f"{store}: its tables cannot be written")
         except BaseException:
             self._journal.close()
@@ -51,7 +51,7 @@ class Resting:
         receipt = outcome.answer if isinstance(outcome.answer, Receipt) else None
         answer = msgspec.json.encode(receipt) if receipt is not None else b""
         self._journal.append([Row(now, type(command).__name__, request_octets(command), answer)])
-        self._journal.fill([outcome])
+        self._journal.fill(Filling.of([outcome]))
         return receipt
 
     def close(self) -> None:

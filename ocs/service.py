@@ -29,7 +29,7 @@ from ocs.store.checkpoint import Checkpoint
 from ocs.store.journal import Journal, StoreError
 from ocs.store.keeping import Keeper
 from ocs.store.recovery import fold
-from ocs.store.rows import Row, request_octets
+from ocs.store.rows import Filling, Row, request_octets
 from ocs.units import SECOND
 
 _FILL_EVERY_SECONDS: Final = 0.5
@@ -103,7 +103,7 @@ class Service:
         self._tasks: set[asyncio.Task[None]] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = 0
-        self._unfilled: list[Outcome] = []
+        self._unfilled = Filling()
         self._writable = True
         self._sound = True
         """Whether the engine is what the journal says."""
@@ -133,7 +133,7 @@ class Service:
     @property
     def lag(self) -> int:
         """Rows that the tables lack."""
-        return len(self._unfilled)
+        return self._unfilled.rows
 
     @property
     def unfolded(self) -> int:
@@ -150,7 +150,7 @@ class Service:
             StoreError: the journal cannot be read.
         """
         self._sound = False
-        self._unfilled = []  # the fold finds it again; filled twice it would be recorded twice
+        self._unfilled = Filling()  # the fold finds it again; filled twice it would be recorded twice
         state = self.engine.state
         engine = Engine(state.origin_host, state.origin_realm, state.explaining)
         gc.disable()  # everything that a fold makes stays
@@ -282,8 +282,9 @@ class Service:
                 self._on_outcome(command, self._now, outcome)
         self._server.flush()
         if self._journal.has_tables:
-            self._unfilled += outcomes
-            if len(self._unfilled) >= _FILL_AT:
+            for outcome in outcomes:
+                self._unfilled.add(outcome)
+            if self._unfilled.rows >= _FILL_AT:
                 self._fill()
         if self._watch_deadlines:
             self._watch()
@@ -354,7 +355,7 @@ class Service:
 
     def _fill(self) -> None:
         """Bring the tables up to the journal. If they cannot be written, they catch up later."""
-        if not self._unfilled or not self._writable:
+        if not self._unfilled.rows or not self._writable:
             return
         try:
             self._journal.fill(self._unfilled)
@@ -362,11 +363,11 @@ class Service:
             self._writable = False
             self._on_trouble(f"the tables stay behind: {error}")
         else:
-            self._unfilled = []
+            self._unfilled = Filling()
 
     def _present(self) -> Checkpoint | None:
         """What a restart could go on from: what the tables lack can only be folded."""
-        if self._unfilled or not (self._sound and self._writable):
+        if self._unfilled.rows or not (self._sound and self._writable):
             return None
         return Checkpoint(self._journal.last, self._now, self.engine.state)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from ocs.charging.commands import Outcome
 from ocs.store.checkpoint import Checkpoints
-from ocs.store.rows import Row
+from ocs.store.rows import Filling, Row
 
 
 class StoreError(Exception):
@@ -48,8 +47,8 @@ class Journal(Protocol):
             StoreError: they cannot.
         """
 
-    def fill(self, outcomes: Sequence[Outcome]) -> None:
-        """Bring the tables behind the journal forward: what the rows next in order did, one outcome for each row.
+    def fill(self, filling: Filling) -> None:
+        """Bring the tables behind the journal forward, by what the rows next in order did.
 
         Raises:
             StoreError: nothing was written; the tables stay behind.
@@ -95,7 +94,7 @@ class MemoryJournal:
         """It never fails."""
         return True
 
-    def fill(self, outcomes: Sequence[Outcome]) -> None:
+    def fill(self, filling: Filling) -> None:
         """There are no tables."""
 
     def rows(self, kind: str | None = None, after: int = 0) -> Iterator[tuple[int, Row]]:

@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ocs.address import Database
-from ocs.charging.commands import Outcome
 from ocs.store.checkpoint import Checkpoints
 from ocs.store.journal import StoreError, StoreInUseError
-from ocs.store.rows import VERSION, Row, record_texts
+from ocs.store.rows import VERSION, Filling, Row
 
 try:
     import psycopg
@@ -141,9 +140,9 @@ class PostgresJournal:
         self._run("UPDATE position SET probes = probes + 1")
         return same
 
-    def fill(self, outcomes: Sequence[Outcome]) -> None:
+    def fill(self, filling: Filling) -> None:
         """See `Journal`."""
-        self._run(_FILL, *record_texts(outcomes), len(outcomes))
+        self._run(_FILL, filling.edrs, filling.transfers, filling.changes, filling.rows)
 
     def rows(self, kind: str | None = None, after: int = 0) -> Iterator[tuple[int, Row]]:
         """See `Journal`."""

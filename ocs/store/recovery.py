@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ocs.charging.commands import Outcome
 from ocs.charging.engine import Engine
 from ocs.store.checkpoint import Checkpoint
 from ocs.store.journal import Journal, StoreError
-from ocs.store.rows import Row, command_of
+from ocs.store.rows import Filling, Row, command_of
 
 CHUNK = 2_000
 """Outcomes written to the tables at once."""
@@ -22,7 +21,7 @@ class Folded(NamedTuple):
 
     now: int
     """The instant of the last row; 0 for an empty journal."""
-    unfilled: list[Outcome]
+    unfilled: Filling
     """What the tables still lack: empty, unless they could not be written."""
 
 
@@ -48,16 +47,16 @@ def fold(engine: Engine, journal: Journal, begun: tuple[Checkpoint, Row] | None 
         start.state.explaining = engine.state.explaining
         engine.state = start.state
         after, now = start.sequence, start.now
-    behind: list[Outcome] = []
+    behind = Filling()
     full = CHUNK
     for sequence, row in journal.rows(after=after):
         now = row.now
         outcome = engine.apply(command_of(row), now)
         if sequence > filled:
-            behind.append(outcome)
-            if len(behind) == full:
+            behind.add(outcome)
+            if behind.rows == full:
                 behind = _filled(journal, behind)
-                full = len(behind) + CHUNK
+                full = behind.rows + CHUNK
     return Folded(now, _filled(journal, behind))
 
 
@@ -84,11 +83,11 @@ def row_at(journal: Journal, sequence: int) -> Row | None:
     return row if found == sequence else None
 
 
-def _filled(journal: Journal, behind: list[Outcome]) -> list[Outcome]:
+def _filled(journal: Journal, behind: Filling) -> Filling:
     """Tables that cannot be written stay behind: the journal has it all, and the engine is what matters."""
     try:
-        if behind:
+        if behind.rows:
             journal.fill(behind)
     except StoreError:
         return behind
-    return []
+    return Filling()

@@ -5,8 +5,9 @@ A CCR is kept as its octets came; other commands as msgspec writes them; a recor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Self
 
 import msgspec
 
@@ -26,9 +27,7 @@ from ocs.charging.commands import (
 from ocs.gy.codec import decode, encode
 from ocs.gy.framing import FLAG_PROXIABLE, FLAG_REQUEST, FLAG_RETRANSMITTED, Header
 from ocs.gy.messages import APPLICATION_ID, Ccr
-from ocs.inventory.history import Change
 from ocs.inventory.provisioning import Provisioning
-from ocs.records.edr import Edr, Transfer
 
 VERSION: Final = 4
 """Of a store: its tables and its records' columns. Whoever changes either raises it (`ocs.store.schema.STEPS`)."""
@@ -86,16 +85,31 @@ def command_of(row: Row) -> Command:
     return command
 
 
-def record_texts(outcomes: Sequence[Outcome]) -> tuple[list[str], list[str], list[str]]:
-    """EDRs, ledger lines and changes of what was done, as the tables keep them."""
-    edrs: list[Edr] = []
-    transfers: list[Transfer] = []
-    changes: list[Change] = []
-    for outcome in outcomes:
-        edrs += outcome.edrs
-        transfers += outcome.transfers
-        changes += outcome.changes
-    return _texts(edrs), _texts(transfers), _texts(changes)
+@dataclass(slots=True)
+class Filling:
+    """What some rows of the journal did, as the tables keep it: texts, so that no outcome has to be remembered."""
+
+    rows: int = 0
+    edrs: list[str] = field(default_factory=list)
+    transfers: list[str] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, outcomes: Iterable[Outcome]) -> Self:
+        """What rows did, one outcome for each."""
+        records = cls()
+        for outcome in outcomes:
+            records.add(outcome)
+        return records
+
+    def add(self, outcome: Outcome) -> None:
+        """What the next row did."""
+        self.rows += 1
+        self.edrs += _texts(outcome.edrs)
+        if outcome.transfers:
+            self.transfers += _texts(outcome.transfers)
+        if outcome.changes:
+            self.changes += _texts(outcome.changes)
 
 
 def _texts(records: Iterable[msgspec.Struct]) -> list[str]:

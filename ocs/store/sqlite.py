@@ -15,10 +15,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from ocs.charging.commands import Outcome
 from ocs.store.checkpoint import Checkpoints
 from ocs.store.journal import StoreError, StoreInUseError
-from ocs.store.rows import VERSION, Row, record_texts
+from ocs.store.rows import VERSION, Filling, Row
 
 _PATIENCE_SECONDS: Final = 1.0
 """For another process that holds the file, as a SQL tool may: nothing can be answered meanwhile."""
@@ -77,10 +76,11 @@ class SqliteJournal:
         self._write((_PROBE, [(1,)]))
         return True
 
-    def fill(self, outcomes: Sequence[Outcome]) -> None:
+    def fill(self, filling: Filling) -> None:
         """See `Journal`."""
-        edrs, transfers, changes = ([(text,) for text in texts] for texts in record_texts(outcomes))
-        moved = [(len(outcomes),)]
+        texts = (filling.edrs, filling.transfers, filling.changes)
+        edrs, transfers, changes = ([(text,) for text in column] for column in texts)
+        moved = [(filling.rows,)]
         self._write((_INSERT_EDR, edrs), (_INSERT_TRANSFER, transfers), (_INSERT_CHANGE, changes), (_MOVE, moved))
 
     def rows(self, kind: str | None = None, after: int = 0) -> Iterator[tuple[int, Row]]:

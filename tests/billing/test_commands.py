@@ -19,7 +19,7 @@ from ocs.gy.messages import APPLICATION_ID, Cca
 from ocs.inventory.provisioning import Operator, Provisioning
 from ocs.records.edr import Edr
 from ocs.store.reading import edrs_as_written
-from ocs.store.rows import Row, request_octets
+from ocs.store.rows import Filling, Row, request_octets
 from ocs.store.sqlite import SqliteJournal
 from ocs.units import DAY, SECOND
 from splitsim import app
@@ -43,7 +43,7 @@ class Journalled(Engine):
         answer = outcome.answer
         said = encode(answer, ANSWER) if isinstance(answer, Cca) else msgspec.json.encode(answer)
         self.journal.append([Row(now, type(command).__name__, request_octets(command), said)])
-        self.journal.fill([outcome])
+        self.journal.fill(Filling.of([outcome]))
         return outcome
 
 

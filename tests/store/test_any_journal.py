@@ -18,7 +18,7 @@ from ocs.charging.engine import Engine
 from ocs.records.columns import in_order
 from ocs.store.reading import read_changes, read_edrs, read_transfers
 from ocs.store.recovery import fold
-from ocs.store.rows import Row, request_octets
+from ocs.store.rows import Filling, Row, request_octets
 from ocs.store.sqlite import SqliteJournal
 from tests.charging.test_any_order import AnyOrder, rarely
 
@@ -39,7 +39,7 @@ class FromTheStore(AnyOrder):
         self.journal.append([Row(now, type(command).__name__, request_octets(command), b"") for command, now, _ in new])
         self.written = len(self.commands)
         if fills:
-            self.journal.fill([outcome for *_, outcome in self.commands[self.filled :]])
+            self.journal.fill(Filling.of(outcome for *_, outcome in self.commands[self.filled :]))
             self.filled = len(self.commands)
 
     @rarely
@@ -49,7 +49,7 @@ class FromTheStore(AnyOrder):
         self.journal.close()
         self.journal = SqliteJournal(self.path)
         before, self.engine = self.engine, Engine("ocs", "home")
-        assert fold(self.engine, self.journal) == (self.commands[-1][1], [])
+        assert fold(self.engine, self.journal) == (self.commands[-1][1], Filling())
         self.filled = self.written
         for view in (overview.sims, overview.usage):
             assert list(view(self.engine.state)) == list(view(before.state))

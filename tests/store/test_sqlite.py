@@ -27,7 +27,7 @@ from ocs.records.columns import in_order
 from ocs.store.journal import StoreError
 from ocs.store.reading import read_edrs, read_rows, read_transfers
 from ocs.store.recovery import fold
-from ocs.store.rows import Row, command_of, request_octets
+from ocs.store.rows import Filling, Row, command_of, request_octets
 from ocs.store.sqlite import SqliteJournal
 from ocs.units import SECOND
 from tests.service.test_serve import DEMO, MB, ccr
@@ -83,7 +83,7 @@ def journaled(path: Path, commands: list[Command]) -> tuple[Engine, list[Outcome
             rows.append(Row(at, type(command).__name__, request_octets(command), b""))
         journal.append(rows)
         if start % 3 == 0:
-            journal.fill(outcomes[filled:])
+            journal.fill(Filling.of(outcomes[filled:]))
             filled = len(outcomes)
     journal.close()
     return engine, outcomes

@@ -12,6 +12,7 @@ from ocs.charging.commands import Provision
 from ocs.charging.engine import Engine
 from ocs.records.edr import Edr, Transfer
 from ocs.store import reading
+from ocs.store.rows import Filling
 from ocs.store.stores import open_journal
 from ocs.units import SECOND
 from tests.charging.player import START, Player, world
@@ -34,7 +35,7 @@ def test_the_view_has_what_was_written(store: Store, monkeypatch: pytest.MonkeyP
         outcomes.append(player.play(event, START + seconds * SECOND))
     journal = open_journal(store)
     assert reading.last_numbers(store) == (0, 0)
-    journal.fill(outcomes)
+    journal.fill(Filling.of(outcomes))
     journal.close()
     monkeypatch.setattr(reading, "_LARGE_PAGE", 2)
     last = reading.last_numbers(store)
