@@ -62,8 +62,9 @@ def read_csv(path: Path, record: type[R]) -> list[R]:
         records = []
         for row in reader:
             try:
-                values = {column.name: _read(column, cell) for column, cell in zip(layout, row, strict=True)}
-                records.append(msgspec.convert(values, record))
+                values = [_read(column, cell) for column, cell in zip(layout, row, strict=True)]
+                as_array = record.__struct_config__.array_like
+                records.append(msgspec.convert(values if as_array else dict(zip(names, values, strict=True)), record))
             except ValueError as error:  # msgspec's ValidationError is one
                 raise ValueError(f"{path}:{reader.line_num}: {error}") from None
     return records
