@@ -298,9 +298,12 @@ def _command_level(exchange: Exchange, lines: list[_Line]) -> Refusal | None:
     4012 goes up only where the plan ends the session with an exhausted allowance; any other code only where the CCR has
     one MSCC and the APN one payer, so that it can concern nobody else. Units at command level have no other place.
     """
-    refusals = [line.refusal for line in lines if line.refusal is not None]
-    if lines and not refusals:
-        return None
+    for line in lines:
+        if line.refusal is not None:
+            break
+    else:
+        if lines:
+            return None
     session = exchange.session
     route = session.route
     if route is None:
@@ -316,7 +319,10 @@ def _command_level(exchange: Exchange, lines: list[_Line]) -> Refusal | None:
             return refusal if refusal.ends_session else None
     bare = not exchange.ccr.multiple_services_credit_control
     alone = len(lines) == 1 and len(route.payers) == 1
-    for refusal in refusals:
+    for line in lines:
+        refusal = line.refusal
+        if refusal is None:
+            continue
         if bare or refusal.ends_session or (alone and refusal.result_code is not ResultCode.CREDIT_LIMIT_REACHED):
             return refusal
     return None

@@ -133,8 +133,7 @@ def _grant(
     terms, unit = credit.subscription.terms, session.unit
     rules = terms.rules
     purse = credit.purse if unit == "octets" else None
-    wish = _wish(requested, unit)
-    amount = _slice(terms, unit, wish)
+    amount = _slice(terms, unit, _wish(requested, unit))
     valid_until, switches_at = now + rules.validity * SECOND, None
     switch = cycle_end = state.cycle_at(now).end
     if rules.rates:

@@ -16,6 +16,14 @@ _RECORD_TYPES = {
     CcRequestType.TERMINATION: "stop",
     CcRequestType.EVENT: "event",
 }
+_FLAGS = {
+    (late, receipt, nobody): " ".join(
+        flag for flag, holds in (("late", late), ("time_from_receipt", receipt), ("unattributed", nobody)) if holds
+    )
+    for late in (False, True)
+    for receipt in (False, True)
+    for nobody in (False, True)
+}
 _REASONS = {reason: reason.name for reason in ReportingReason}
 
 
@@ -29,16 +37,14 @@ def record(
 ) -> Edr:
     """The EDR of one settled report. `granted`: what the same answer grants, in the service's unit."""
     ccr, session, state, terms = exchange.ccr, exchange.session, exchange.state, report.terms
-    flags = "late" if report.late else ""
-    if exchange.time_from_receipt:
-        flags += " time_from_receipt"
     octets = report.amount if session.unit == "octets" else 0
     debited = overrun = 0
     paid: tuple[BucketPart, ...] = ()
     unit_micros = None
     # Most columns are those of the report before, as long as its service goes on as before.
     columns = service.columns if service is not None else None
-    customer_id = session.subscriber.account_id if session.subscriber is not None else ""
+    subscriber = session.subscriber
+    customer_id = subscriber.account_id if subscriber is not None else ""
     if (
         columns is None
         or columns.terms is not terms
@@ -48,9 +54,8 @@ def record(
         columns = _columns(session, report, mscc)
         if service is not None:
             service.columns = columns
-    if terms is None:
-        flags += " unattributed"
-    else:
+    flags = _FLAGS[report.late, exchange.time_from_receipt, terms is None]
+    if terms is not None:
         unit_micros = columns.unit_micros
         if terms.rules.rates:
             unit_micros = unit_price(terms.plan, session.unit, columns.zone, report.event_time)
@@ -63,7 +68,7 @@ def record(
         ccr.session_id,
         ccr.cc_request_number,
         _RECORD_TYPES[ccr.cc_request_type],  # type: ignore[arg-type]
-        flags.lstrip() if flags else flags,
+        flags,
         report.event_time,
         report.started_at,
         report.event_time,
