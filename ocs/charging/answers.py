@@ -17,7 +17,7 @@ from msgspec.structs import astuple
 from ocs.charging.state import Answered, Session
 from ocs.gy.messages import CcRequestType, MultipleServicesCreditControl
 
-ANSWERS_KEPT = 8
+ANSWERS_KEPT = 4
 """Answers of one session kept for repeated requests; an older repeat is recognised, but answered 5012."""
 
 _SEEDS = {kind: int(kind) for kind in CcRequestType}

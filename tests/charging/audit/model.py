@@ -14,7 +14,7 @@ from tests.charging.audit.world import Peer, Plan, Split
 
 HOUR = 3600 * SECOND
 IDLE, TOMBSTONE, GUARD, TX = 48 * HOUR, 24 * HOUR, 30 * SECOND, 10 * SECOND
-ANSWERS_KEPT = 8
+ANSWERS_KEPT = 4
 """So many answers of a session are sure to be kept; for an older repeat, 5012 is accepted as well."""
 
 Mscc = MultipleServicesCreditControl
