@@ -20,7 +20,7 @@ def add_commands(app: typer.Typer) -> None:
 
 @bench_commands.command("gy")
 def gy(
-    requests: Annotated[int, typer.Option(min=1_000, help="CCRs measured for each row.")] = 20_000,
+    requests: Annotated[int, typer.Option(min=1_000, help="CCRs measured for each row.")] = 50_000,
     sessions: Annotated[int, typer.Option(min=1_000, help="Open sessions of gy_100k_sessions.")] = 100_000,
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON and nothing else.")] = False,
 ) -> None:

@@ -31,7 +31,7 @@ _BATCH = 50
 NODE = "python-diameter node, fixed grants"
 
 
-def measure(requests: int = 20_000, node_requests: int = 4_000, many: int = 100_000) -> Iterator[Row]:
+def measure(requests: int = 50_000, node_requests: int = 4_000, many: int = 100_000) -> Iterator[Row]:
     """All rows, each as soon as it is there.
 
     `requests`: CCR-U measured for each row; `node_requests`: of the python-diameter node, which is slow; `many`: the

@@ -41,9 +41,9 @@ _FOREIGN: Final = {
 _HEAD_OCTETS: Final = 4
 _NICE: Final = 10
 """The child lets the server go first."""
-_ROWS: Final = 20_000
-"""What a restart folds in a second or two. With more sessions than that: as many rows as there are sessions, since to
-read a checkpoint takes as long for a session as to fold a row, and to make one holds requests up."""
+_ROWS: Final = 50_000
+"""What a restart folds in two or three seconds. With more sessions than that: as many rows as there are sessions, since
+to read a checkpoint takes as long for a session as to fold a row, and to make one holds requests up."""
 _SHARE: Final = 5
 """The time between two of them is at least so many times what one takes."""
 

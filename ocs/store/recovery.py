@@ -12,7 +12,7 @@ from ocs.store.rows import Filling, Row, command_of
 
 CHUNK = 2_000
 """Outcomes written to the tables at once."""
-_NEAR = 20_000
+_NEAR = 50_000
 """Rows that are folded sooner than a checkpoint is read."""
 
 

@@ -22,7 +22,7 @@ from ocs.store.rows import VERSION, Filling, Row
 _PATIENCE_SECONDS: Final = 1.0
 """For another process that holds the file, as a SQL tool may: nothing can be answered meanwhile."""
 _PAGE_OCTETS: Final = 16_384
-"""Of a new file: a batch of requests takes a third of the writes that it takes with 4,096, one alone hardly more time."""
+"""Of a new file: a batch of requests takes a third of the writes that it takes with 4,096; one alone is as quick."""
 _LOG_OCTETS: Final = 4_194_304
 """How long the write-ahead log grows before its pages go to their places."""
 _PAGE: Final = 5_000

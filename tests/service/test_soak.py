@@ -24,7 +24,7 @@ from tests.service.test_metrics import children, page, values
 SECONDS = int(os.environ.get("SPLITSIM_SOAK_SECONDS", "3600"))
 RATE = 200
 MB = 1_000_000
-EVERY = 20_000
+EVERY = 50_000
 """Rows from one checkpoint to the next (`ocs.store.checkpoint`)."""
 
 

@@ -36,7 +36,7 @@ class Kept:
 def test_one_is_begun_when_enough_has_happened_since_the_last(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     checkpoints = kept.journal.checkpoints
-    for rows, begun in ((19_999, False), (1, True), (19_999, False), (1, True)):
+    for rows, begun in ((49_999, False), (1, True), (49_999, False), (1, True)):
         kept.more(rows)
         checkpoints._began = 0.0  # long ago
         kept.keeper.in_time()
@@ -44,7 +44,7 @@ def test_one_is_begun_when_enough_has_happened_since_the_last(tmp_path: Path) ->
         if begun:
             assert checkpoints.finish(wait=True)
             assert checkpoints.written == kept.journal.last
-    kept.more(20_000)
+    kept.more(50_000)
     kept.sound = False
     kept.keeper.in_time()
     assert not checkpoints.writing
@@ -53,14 +53,14 @@ def test_one_is_begun_when_enough_has_happened_since_the_last(tmp_path: Path) ->
 
 
 def test_the_more_sessions_the_seldomer(tmp_path: Path) -> None:
-    """To read 25,000 sessions takes as long as to fold as many rows: before there are so many, nobody is held up."""
+    """To read 60,000 sessions takes as long as to fold as many rows: before there are so many, nobody is held up."""
     kept = Kept(tmp_path)
     checkpoints = kept.journal.checkpoints
     kept.engine.apply(Provision(provisioning(1), "start"), 0)
     kept.engine.apply(Charge(ccr(CcRequestType.INITIAL, 0, 0, 0, (FLEET,))), 0)
     (session,) = kept.engine.state.sessions.values()
-    kept.engine.state.sessions.update(dict.fromkeys(map(str, range(24_999)), session))
-    for rows, begun in ((20_000, True), (24_999, False), (1, True)):
+    kept.engine.state.sessions.update(dict.fromkeys(map(str, range(59_999)), session))
+    for rows, begun in ((50_000, True), (59_999, False), (1, True)):
         kept.more(rows)
         checkpoints._began = 0.0  # long ago
         kept.keeper.in_time()
@@ -85,7 +85,7 @@ def test_one_is_made_at_the_end_if_anything_has_happened(tmp_path: Path) -> None
 
 def test_what_cannot_be_written_is_told_and_serving_goes_on(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
-    kept.more(20_000)
+    kept.more(50_000)
     (tmp_path / "ocs.db.checkpoint").mkdir()
     kept.keeper.in_time()
     while kept.journal.checkpoints.writing:
