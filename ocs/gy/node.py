@@ -55,7 +55,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Requests of one connection without an answer; above it, it is not read until half of them have theirs."""
     waiting: int = 2_048
     """Requests not yet taken; above it those of the busiest peers are refused, new sessions first (see `overload`)."""
-    octets_at_once: int = 49_152
+    octets_at_once: int = 24_576
     """Of one connection handled before the others get their turn; a message counts for 1,024 at least."""
     batch: int = 64
     """Requests handed to the owner at once, an equal share of each connection."""
