@@ -9,7 +9,9 @@ Rooms, in the order in which a newcomer should read them:
 - `tester/` a peer over TCP that sends any octets at any pace, and waits for nothing without a deadline;
 - `watch/` rules that look at every message of every run, and at captures;
 - `cases/` stimuli, with the observations that each accepts. `bench` and `session` are what a case has in hand;
-  `template` makes its CCRs look like a captured gateway's; `verdicts` and `runner` make a run of all, `plugin` tests;
+  `template` makes its CCRs look like a captured gateway's, `gateway_bench` is for cases of a gateway; `golden` is the
+  session that must work before and after, `taken` keeps cases apart; `verdicts` and `runner` make a run of all,
+  `plugin` tests; `doctor` and `hints` for the first contact, `check` for captures;
 - `sut/` what is claimed of a system under test, who its subscribers are, and hooks that work it;
 - `report/` what a run leaves behind; `cli` the commands.
 

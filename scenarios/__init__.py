@@ -2,8 +2,10 @@
 
 A scenario (`library/*.yaml`) names who pays for what, a fleet, a time line and expectations. In the order of reading:
 
-- `schema` the scenario file as models; `loading` reads one and reports every mistake with file, line and field.
-- `issue` makes SIMs and driver accounts out of the fleet; `world` lets `sim` live through the time.
+- `schema` the scenario file as models, `fleet` its cars and drivers, `trips` those that come from a CSV file; `loading`
+  reads one and reports every mistake with file, line and field.
+- `issue` makes SIMs and driver accounts out of the fleet (`owners`: of cars that are sold), `cars` what `sim` drives;
+  `world` lets it live through the time.
 - `evidence` what a run leaves behind; `checks` the expectations, which judge it and share no code with the engine.
 - `runner` one run: the world, its twin without consumer service, the bills, the verdict. `outputs` writes the folder.
 - `sharded` a fleet of any size: shards, workers, the merge; `splitsim query`, `splitsim trace`. `bench` what it costs.

@@ -1,7 +1,9 @@
 """The Gy reference point: Diameter credit control between a packet gateway and the OCS, from octets to connections.
 
 - `messages`: what is said, as typed records. `dictionary`: every AVP known here, as data.
-- `layout` compiles these two into tables; `codec` runs on them (octets <-> messages, failures as values).
+- `layout` compiles these two into tables; `codec` runs on them (octets <-> messages, failures as values) by the
+  judgements of `grammar`; `plans` and `shapes` read quickly what comes again and again, `writing` writes; both are in C
+  where that was built (`fast`).
 - `avp`: the slow, lossless view of any payload, for Failed-AVP, traces and captures. `framing`: header and stream.
 - `transitions`: the peer state machine as a table; `peer`: one connection without I/O, with its `inbox` and `outbox`;
   `events`: what it reports; `base` and `capabilities`: CER to DPA; `answers`: how requests are refused;
