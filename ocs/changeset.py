@@ -15,7 +15,7 @@ from ocs.catalogue.plans import Plan
 from ocs.catalogue.profiles import Profile, Split
 from ocs.charging.commands import ChangePlan, ChangeProfile, Command, MoveSim, Provision
 from ocs.charging.state import Service, State
-from ocs.charging.wallet import is_wallet
+from ocs.charging.wallet import clash
 from ocs.files import FileModel
 from ocs.inventory.lifecycle import SimState, Status
 from ocs.inventory.provisioning import Account, Provisioning, Sim
@@ -211,9 +211,9 @@ class _Changed:
         planned = self._state.credits[held.subscription_id].next_plan or held.plan
         if planned.id != plan_id:
             plan = self._catalogue.get(plan_id)
-            if plan is not None and is_wallet(plan) != is_wallet(held.plan):
-                bought = "money" if is_wallet(held.plan) else "octets"
-                self.wrong.append(f"SIM {self._sim.imsi}: {held.split.id!r} has bought {bought}")
+            reason = clash(held.split.id, held.plan, plan) if plan is not None else None
+            if reason is not None:
+                self.wrong.append(f"SIM {self._sim.imsi}: {reason}")
             self._plans[held.split.id] = plan_id
             yield f"plan of {held.split.id} {planned.id} -> {plan_id}"
 

@@ -112,11 +112,11 @@ async def serve(settings: Settings, started: Callable[[Started], None]) -> None:
     engine = Engine(settings.identity.host, settings.identity.realm)
 
     def tolerance(host: str) -> frozenset[int]:
-        peer = service.engine.state.inventory.peers.get(host.lower())
+        peer = service.engine.state.inventory.peer(host)
         return frozenset(peer.tolerate_vendors) if peer is not None else frozenset()
 
     def allows(host: str) -> bool:
-        return not settings.known_peers or host.lower() in service.engine.state.inventory.peers
+        return not settings.known_peers or service.engine.state.inventory.peer(host) is not None
 
     counted = metrics.Metrics(now)
     teller = logs.Teller(lambda: service.engine.state)

@@ -7,7 +7,6 @@ Octets, seconds, service-specific units and micros of money are `int`; an instan
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 SECOND: Final = 1_000_000
@@ -41,8 +40,3 @@ def utc(now: int) -> datetime:
 def iso(now: int) -> str:
     """An instant as `2026-03-01T00:00:00.000000Z`: sorts as text in the order of time."""
     return utc(now).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def round_half_up(amount: Decimal, places: int) -> Decimal:
-    """`amount` rounded half up (away from zero at the half) to `places` decimal places."""
-    return amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)

@@ -16,6 +16,8 @@ from functools import cached_property
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from ocs.billing.crosscheck import Difference
 from ocs.billing.documents import Document
 from ocs.billing.rated import RatedRecord
@@ -36,8 +38,7 @@ PHYSICAL = "sim"
 """Stands for the split id of the physical SIM itself: messages and calls belong to no split."""
 
 
-@dataclass(frozen=True, slots=True)
-class Purchase:
+class Purchase(msgspec.Struct, frozen=True, gc=False):
     """A bundle that a driver bought (or got free with the virtual SIM)."""
 
     vehicle: str

@@ -89,11 +89,6 @@ def granted(rating_group: int | None) -> Observation:
     return Observation(f"2001 with a grant of octets to rating group {rating_group}", holds)
 
 
-def no_grant() -> Observation:
-    """An answer that grants nothing to anybody."""
-    return Observation("no grant anywhere", lambda r: isinstance(r, Message) and not r.any_grant)
-
-
 def refused_units(rating_group: int | None, *codes: int) -> Observation:
     """Refused with one of these codes, at command level or in the MSCC, and nothing granted to that rating group."""
 

@@ -10,6 +10,11 @@ from ocs.catalogue.base import TriggerType
 from ocs.catalogue.plans import Plan, PrepaidIndividual
 
 
+def is_wallet(plan: Plan) -> bool:
+    """Whether the purses of a plan hold money."""
+    return isinstance(plan, PrepaidIndividual) and plan.wallet is not None
+
+
 class GrantRules(msgspec.Struct, frozen=True, gc=False):
     """The plan's `quota` (see `Quota`), and which of the rarer things the plan has."""
 
@@ -41,7 +46,7 @@ def grant_rules(plan: Plan) -> GrantRules:
         quota.threshold,
         quota.triggers,
         isinstance(plan, PrepaidIndividual),
-        isinstance(plan, PrepaidIndividual) and plan.wallet is not None,
+        is_wallet(plan),
         bool(plan.zones),
         bool(plan.rates),
     )

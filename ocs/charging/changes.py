@@ -11,7 +11,7 @@ from ocs.catalogue.plans import Bundle, Plan, Postpaid, PrepaidIndividual
 from ocs.charging.commands import ChangePlan, ChangeProfile, MoveSim, Outcome, Receipt
 from ocs.charging.reauthorisation import has_units, reauthorise
 from ocs.charging.state import Credit, Due, State, jitter
-from ocs.charging.wallet import is_wallet
+from ocs.charging.wallet import clash
 from ocs.inventory.provisioning import Provisioning, Sim
 from ocs.inventory.subscribers import Status, Subscriber, Subscription, Terms
 from ocs.units import DAY, SECOND
@@ -72,8 +72,9 @@ def change_plan(state: State, command: ChangePlan, now: int, out: Outcome) -> Re
     if mistakes:
         return Receipt("", mistakes)
     plan = state.inventory.plans[command.plan_id]
-    if is_wallet(plan) != is_wallet(subscription.plan):
-        return Receipt("", f"{command.split_id!r} has bought {'money' if is_wallet(subscription.plan) else 'octets'}")
+    reason = clash(command.split_id, subscription.plan, plan)
+    if reason is not None:
+        return Receipt("", reason)
     adopt_plan(state, state.credits[subscription.subscription_id], plan, now, out)
     return done(state, command.request_id, f"{subscription.subscription_id} {plan.id} {plan.version}")
 
@@ -93,8 +94,9 @@ def change_profile(state: State, command: ChangeProfile, now: int, out: Outcome)
         return Receipt("", mistakes)
     for split_id, plan_id in command.plans.items():
         held = subscriber.subscriptions.get(split_id)
-        if held is not None and is_wallet(held.plan) != is_wallet(state.inventory.plans[plan_id]):
-            return Receipt("", f"{split_id!r} has bought {'money' if is_wallet(held.plan) else 'octets'}")
+        reason = clash(split_id, held.plan, state.inventory.plans[plan_id]) if held is not None else None
+        if reason is not None:
+            return Receipt("", reason)
     ended, began = state.inventory.rearrange(subscriber, sim, now)
     for subscription in began:
         begin(state, subscription, now, out)

@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from ocs.catalogue.currency import NUMERIC
+from ocs.catalogue.grants import is_wallet
 from ocs.catalogue.plans import Bundle, Plan, PrepaidIndividual
 from ocs.charging import usage
 from ocs.charging.commands import Decision
@@ -15,7 +16,7 @@ from ocs.charging.records import record
 from ocs.charging.standing import barred
 from ocs.charging.state import Credit
 from ocs.charging.usage import NOTHING, Exchange, Report
-from ocs.charging.wallet import charge_of, is_wallet, price_of
+from ocs.charging.wallet import charge_of, price_of
 from ocs.gy.failed import failed_avp
 from ocs.gy.messages import (
     Cca,

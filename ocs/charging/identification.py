@@ -43,7 +43,7 @@ def identify(state: State, ccr: Ccr, alarms: list[str]) -> Identified | Unidenti
     if unit is None:
         failed = failed_avp("Service-Context-Id", ccr.service_context_id)
         return Unidentified(ResultCode.RATING_FAILED, "no such service context", (failed,))
-    peer = state.inventory.peers.get(ccr.origin_host.lower())
+    peer = state.inventory.peer(ccr.origin_host)
     if peer is not None and unit not in peer.units:
         return Unidentified(ResultCode.END_USER_SERVICE_DENIED, f"the client is not granted {unit}")
     subscriber = _subscriber(state, ccr, alarms)

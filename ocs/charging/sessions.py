@@ -51,7 +51,7 @@ def _session(
     earlier: Session | None,
     now: int,
 ) -> Session:
-    peer = state.inventory.peers.get(ccr.origin_host.lower(), _ORDINARY)
+    peer = state.inventory.peer(ccr.origin_host) or _ORDINARY
     information = ps_information(ccr)
     conditions = Conditions(*_serving(information), *_bearer_marks(information), _imei(ccr))
     session = Session(

@@ -279,8 +279,3 @@ class State:
             operator = self.inventory.operator
             cycle = self.cycle = cycle_of(at, operator.time_zone, operator.cycle_day)
         return cycle
-
-    def cycle_after(self, cycle: Cycle) -> Cycle:
-        """The billing cycle that follows."""
-        operator = self.inventory.operator
-        return cycle_of(cycle.end, operator.time_zone, operator.cycle_day)

@@ -136,8 +136,6 @@ def settle(exchange: Exchange, service: Service, mscc: MultipleServicesCreditCon
         periods = _periods(grant, used, unit, at)
     else:
         periods = [_Period(used, amounts(used, unit), grant.given_at, at)]
-        if purse is None:
-            return [_report(next_record_id(exchange, name), service, grant, periods[0], None, NOTHING, None)]
     if purse is None:
         return [
             _report(next_record_id(exchange, name), service, grant, period, None, NOTHING, None) for period in periods

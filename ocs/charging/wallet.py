@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from ocs.balances.purse import Settlement
 from ocs.catalogue.base import HOME
-from ocs.catalogue.plans import Plan, PrepaidIndividual
+from ocs.catalogue.grants import is_wallet
+from ocs.catalogue.plans import Plan
 from ocs.catalogue.prices import UnitPrice
 from ocs.charging.state import Conditions, Service
 from ocs.rating.price import affordable, tiered_charge
@@ -27,9 +28,11 @@ class Tally(NamedTuple):
     micros: int
 
 
-def is_wallet(plan: Plan) -> bool:
-    """Whether the purses of a plan hold money."""
-    return isinstance(plan, PrepaidIndividual) and plan.wallet is not None
+def clash(split_id: str, held: Plan, wanted: Plan) -> str | None:
+    """Why a split cannot change from one plan to another: what its purse holds buys nothing there. None if it can."""
+    if is_wallet(held) == is_wallet(wanted):
+        return None
+    return f"{split_id!r} has bought {'money' if is_wallet(held) else 'octets'}"
 
 
 def price_of(plan: Plan, conditions: Conditions, at: int) -> UnitPrice:

@@ -322,6 +322,10 @@ class Inventory:
             yield name
             name = self.accounts[name].parent
 
+    def peer(self, origin_host: str) -> Peer | None:
+        """What is known of a client, whose name is compared without case (RFC 6733 4.3.1)."""
+        return self.peers.get(origin_host.lower())
+
     def add(self, provisioning: Provisioning, now: int) -> list[Subscriber]:
         """Take in a provisioning without conflicts; returns its SIMs."""
         if not self.by_imsi or provisioning.names_operator:

@@ -16,7 +16,7 @@ from scenarios.evidence import Evidence, Purchase, Twin
 from scenarios.issue import issue
 from scenarios.runner import Counted, bill
 from scenarios.schema import Scenario
-from scenarios.sharded.records import PurchaseRow, TruthRow, UnreportedRow, read_all
+from scenarios.sharded.records import TruthRow, UnreportedRow, read_all
 from scenarios.sharded.work import JUDGEMENTS
 from scenarios.verdict import Judged, Verdict
 from sim.truth import Step
@@ -60,9 +60,7 @@ def _evidence(
         ],
         exchanges=[],
         pushes=[],
-        purchases=[
-            Purchase(*msgspec.structs.astuple(row)) for row in read_all(folders, "purchases", PurchaseRow)
-        ],
+        purchases=read_all(folders, "purchases", Purchase),
         unreported={(row.vehicle, row.apn, row.rating_group, row.cause): row.octets for row in unreported},
         faulty=scenario.faulty,
         edrs=read_all(folders, "sums_edrs", Edr),

@@ -19,6 +19,7 @@ from ocs.catalogue.profiles import Party
 from ocs.inventory.history import Change
 from ocs.records.edr import Edr, Transfer
 from ocs.records.parquet import RowGroups, read_parquet
+from scenarios.evidence import Purchase
 
 
 class SessionRow(msgspec.Struct, frozen=True, gc=False):
@@ -68,18 +69,6 @@ class SeriesRow(msgspec.Struct, frozen=True, gc=False):
     octets_b2c: int
 
 
-class PurchaseRow(msgspec.Struct, frozen=True, gc=False):
-    """A bundle that a driver bought, or got free."""
-
-    vehicle: str
-    split_id: str
-    bundle_id: str
-    at: int
-    volume: int
-    valid_seconds: int
-    price_micros: int
-
-
 class UnreportedRow(msgspec.Struct, frozen=True, gc=False):
     """Octets that passed and no report covers."""
 
@@ -91,7 +80,7 @@ class UnreportedRow(msgspec.Struct, frozen=True, gc=False):
     octets: int
 
 
-Row = Edr | Transfer | Change | SessionRow | TruthRow | SeriesRow | PurchaseRow | UnreportedRow
+Row = Edr | Transfer | Change | SessionRow | TruthRow | SeriesRow | Purchase | UnreportedRow
 
 FILES: Final[dict[str, type[Row]]] = {
     "edrs": Edr,
@@ -99,7 +88,7 @@ FILES: Final[dict[str, type[Row]]] = {
     "sessions": SessionRow,
     "truth": TruthRow,
     "series": SeriesRow,
-    "purchases": PurchaseRow,
+    "purchases": Purchase,
     "changes": Change,
     "unreported": UnreportedRow,
 }

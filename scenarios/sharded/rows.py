@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-import msgspec
-
 from ocs.gy.messages import Cca, CcRequestType
 from ocs.units import HOUR
 from scenarios.evidence import Evidence, apn_of
 from scenarios.runner import count
-from scenarios.sharded.records import PurchaseRow, Row, SeriesRow, SessionRow, TruthRow, UnreportedRow
+from scenarios.sharded.records import Row, SeriesRow, SessionRow, TruthRow, UnreportedRow
 
 Hours = dict[int, list[int]]
 """By the instant at which an hour begins: the columns of its `SeriesRow`."""
@@ -25,7 +23,7 @@ def rows_of(evidence: Evidence) -> dict[str, Iterable[Row]]:
         "changes": evidence.changes,
         "sessions": _sessions(evidence),
         "truth": _truth(evidence),
-        "purchases": [msgspec.convert(item, PurchaseRow, from_attributes=True) for item in evidence.purchases],
+        "purchases": evidence.purchases,
         "unreported": _unreported(evidence),
     }
 

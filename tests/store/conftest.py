@@ -1,9 +1,11 @@
 """What tests of stores share, those of a served OCS too."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from ocs.address import Store
 from tests.store.postgres import Postgres
 
 
@@ -13,3 +15,12 @@ def postgres() -> Iterator[Postgres]:
     cluster = Postgres()
     yield cluster
     cluster.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """Where a new store of either kind can be."""
+    if request.param == "sqlite":
+        return tmp_path / "ocs.db"
+    found: Store = request.getfixturevalue("postgres").database()
+    return found

@@ -15,14 +15,6 @@ from ocs.store.stores import open_journal
 from tests.store.test_recovery import NOW, SECOND, some_commands, some_rows
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    if request.param == "sqlite":
-        return tmp_path / "ocs.db"
-    found: Store = request.getfixturevalue("postgres").database()
-    return found
-
-
 def engine() -> Engine:
     return Engine("ocs.example", "example")
 

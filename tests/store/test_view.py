@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from ocs.address import Store
@@ -16,14 +14,6 @@ from ocs.store.rows import Filling
 from ocs.store.stores import open_journal
 from ocs.units import SECOND
 from tests.charging.player import START, Player, world
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    if request.param == "sqlite":
-        return tmp_path / "ocs.db"
-    found: Store = request.getfixturevalue("postgres").database()
-    return found
 
 
 def test_the_view_has_what_was_written(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
