@@ -188,7 +188,7 @@ def _rounded_line(evidence: Evidence) -> None:
 
 
 def _free_bundle(evidence: Evidence) -> None:
-    evidence.purchases[-1] = replace(evidence.purchases[-1], price_micros=0)
+    evidence.purchases[-1] = msgspec.structs.replace(evidence.purchases[-1], price_micros=0)
 
 
 def _overdrawn(evidence: Evidence) -> None:
